@@ -1,0 +1,117 @@
+"""Claims that are asserted and printed, the ledger that collects them, and exercise checks that answer with a hint."""
+
+import importlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+_ledger = {}  # sentence -> Claim, in the order of first appearance; running a cell again replaces its row
+_exercises = {}  # "02.1" -> function of an answer: None when right, else a hint
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the ledger: a sentence, what was measured, what was predicted, and how far apart they may be."""
+
+    sentence: str
+    measured: str
+    predicted: str
+    allowed: str
+
+
+def number(value, digits=3):
+    """A number in at most `digits` significant digits, the same on every machine."""
+    value = float(value)
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    text = f"{value:.{digits}g}"
+    return text if abs(float(text)) < 1e6 else f"{value:.{digits - 1}e}"
+
+
+def _percent(fraction):
+    return f"{number(100 * fraction, 2)} %"
+
+
+def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least=None, at_most=None, digits=3):
+    """Assert that a measurement is what the sentence says, print the two side by side, and enter them in the ledger.
+
+    Give a prediction with `rel` (allowed fraction of it) or `within` (allowed absolute difference), or a bound
+    `at_least` / `at_most`.  Numbers or arrays of one shape; of an array the pair that lies furthest apart is printed.
+    Raises AssertionError with the sentence where it does not hold, TypeError without a prediction or bound.
+    """
+    got = np.asarray(measured, dtype=float)
+    if predicted is None:
+        if (at_least is None) == (at_most is None):
+            raise TypeError("claim needs predicted= with rel= or within=, or one of at_least= and at_most=")
+        bound, word = (at_least, "at least") if at_most is None else (at_most, "at most")
+        worst = float(np.min(got) if at_most is None else np.max(got))
+        holds = worst >= bound if at_most is None else worst <= bound
+        row = Claim(sentence, number(worst, digits), f"{word} {number(bound, digits)}", "bound")
+        told = f"measured {row.measured}, {row.predicted}"
+    else:
+        if (rel is None) == (within is None):
+            raise TypeError("claim needs one of rel= (a fraction) and within= (an absolute difference)")
+        want = np.broadcast_to(np.asarray(predicted, dtype=float), got.shape)
+        room = np.full(got.shape, within, dtype=float) if rel is None else rel * np.abs(want)
+        off = np.abs(got - want)
+        holds = bool(np.all(off <= room))  # a nan compares false
+        at = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off / np.maximum(room, 1e-300))), got.shape)
+        allowed = f"within {_percent(rel)}" if within is None else f"within {number(within, 2)}"
+        many = f" (worst of {got.size})" if got.size > 1 else ""
+        row = Claim(sentence, number(got[at], digits) + many, number(want[at], digits), allowed)
+        told = f"measured {row.measured}, predicted {row.predicted}, {row.allowed}"
+    if not holds:
+        raise AssertionError(f"{sentence}: {told}; this does not hold")
+    _ledger[sentence] = row
+    print(f"✓ {sentence}: {told}")
+
+
+class Ledger(list):
+    """The claims so far, shown as a table."""
+
+    def _repr_markdown_(self):
+        rows = [f"| {c.sentence} | {c.measured} | {c.predicted} | {c.allowed} |" for c in self]
+        return "\n".join(["| claim | measured | predicted | allowed |", "|:--|:--|:--|:--|", *rows])
+
+    def __repr__(self):
+        return f"{len(self)} claims, all asserted"
+
+
+def ledger():
+    """Every claim made in this kernel so far, as a `Ledger`."""
+    return Ledger(_ledger.values())
+
+
+def exercise(name):
+    """Decorator: registers `f(answer)`, which returns None for a right answer and a hint for any other."""
+
+    def register(judge):
+        _exercises[name] = judge
+        return judge
+
+    return register
+
+
+def check(name, answer=...):
+    """Judge an answer to an exercise such as "02.1": prints a verdict with a hint, returns whether it is right.
+
+    An answer of `...` counts as not attempted.  A wrong answer never raises, so that the page runs on.
+    Raises ValueError for an unknown exercise.
+    """
+    if name not in _exercises:
+        try:
+            importlib.import_module(f"initlab.exercises.chapter_{name.split('.')[0]}")
+        except ModuleNotFoundError:
+            pass
+    if name not in _exercises:
+        raise ValueError(f"unknown exercise {name!r}; known are {', '.join(_exercises) or 'none yet'}")
+    if answer is ...:
+        print(f"Exercise {name}: not attempted yet. Put your answer in place of the dots and run the cell again.")
+        return False
+    try:
+        hint = _exercises[name](answer)
+    except Exception as problem:  # the learner's own code ran in there
+        hint = f"Your answer stopped with {type(problem).__name__}: {problem}"
+    print(f"Exercise {name}: ✓ right." if hint is None else f"Exercise {name}: not yet. {hint}")
+    return hint is None

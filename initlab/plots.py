@@ -1,0 +1,181 @@
+"""One look for every figure: a style, a colour and a marker for each quantity, and a few ways to draw arrays.
+
+Nothing here knows the rest of the package: functions take arrays and a matplotlib axes.  Colours are Okabe and
+Ito's, which colour-blind readers can tell apart; marker and line style say the same thing once more.
+"""
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from initlab._output import show_png, small_png
+
+BLUE, ORANGE, GREEN, PINK, SKY, AMBER = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"
+INK, GREY = "#222222", "#767676"
+SERIES = (
+    (BLUE, "o", "-"),
+    (ORANGE, "s", "--"),
+    (GREEN, "^", "-."),
+    (PINK, "D", ":"),
+    (AMBER, "v", "-"),
+    (SKY, "P", "--"),
+)
+
+
+RANGES = (1, 2, 4, 8, 16, 32, 64, 110, 300)  # decades above or below 1 that a logarithmic picture shows
+TUPLE = {tuple: HandlerTuple(ndivide=None)}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How one quantity looks in every chapter."""
+
+    name: str
+    symbol: str
+    color: str
+    marker: str
+
+
+QUANTITIES = {
+    "z2": Quantity("forward", r"$E[z^2]$", BLUE, "o"),
+    "a2": Quantity("forward", r"$E[a^2]$", BLUE, "o"),
+    "delta2": Quantity("backward", r"$E[\delta^2]$", ORANGE, "s"),
+    "dw2": Quantity("weight gradient", r"$E[(\partial C/\partial W)^2]$", GREEN, "^"),
+}
+
+STYLE = {
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=[s[0] for s in SERIES]),
+    "grid.color": "#e2e2e2",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def use_style():
+    """Set matplotlib's defaults to the series' style, for this kernel."""
+    mpl.rcParams.update(STYLE)
+
+
+def panels(columns=1, rows=1, size=(9.0, 3.4), **options):
+    """(figure, axes) without pyplot: one axes, or an array of them; `size` in inches, at 100 pixels an inch."""
+    fig = Figure(figsize=size)
+    FigureCanvasAgg(fig)
+    return fig, fig.subplots(rows, columns, **options)
+
+
+def show(fig, alt):
+    """Show a figure in the notebook with its alternative text: what a reader who cannot see it should know."""
+    show_png(small_png(fig), alt, fig.bbox.width, fig.bbox.height)
+
+
+def three_panels(depth, size=(9.0, 3.3), fields=("a2", "delta2", "dw2")):
+    """(figure, axes) for forward, backward and weight gradient against the layer, on one logarithmic axis."""
+    fig, axes = panels(len(fields), size=size, sharey=True)
+    for ax, field in zip(axes, fields, strict=True):
+        look = QUANTITIES[field]
+        ax.set_title(f"{look.name}  {look.symbol}", color=look.color)
+        ax.set_yscale("log")
+        ax.set_xlim(-0.02 * depth, 1.02 * depth)
+        ax.set_xlabel("layer")
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes[0].set_ylabel("second moment")
+    return fig, axes
+
+
+def log_range(axes, low, high):
+    """Set the powers of ten around [low, high], 1 included, in steps that rarely change while a slider moves."""
+    with np.errstate(divide="ignore"):
+        down, up = np.log10(low), np.log10(high)
+    down, up = (next((s for s in RANGES if reach <= s), RANGES[-1]) for reach in (-down, up))
+    step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 7), 200)
+    powers = np.arange(-(down // step), up // step + 1) * step
+    for ax in axes:
+        ax.set_ylim(10.0**-down, 10.0**up)
+        ax.yaxis.set_major_locator(FixedLocator([10.0 ** int(k) for k in powers]))
+        ax.yaxis.set_minor_locator(NullLocator())
+
+
+def theory(ax, y, band=None, label="theory", color=INK):
+    """A prediction per layer as a thin dark line with the band in which single networks are expected.
+
+    y has shape (L + 1,), band is (low, high).  Returns (line, polygon or None).
+    """
+    layers = np.arange(len(y))
+    fill = None
+    if band is not None:
+        low, high = band
+        fill = ax.fill_between(layers, low, high, color=GREY, alpha=0.28, linewidth=0, zorder=1.5)
+    (line,) = ax.plot(layers, y, color=color, linewidth=1.2, linestyle="-", zorder=2, label=label)
+    return line, fill
+
+
+def measured(ax, y, field, label="measured", **options):
+    """A measurement per layer, shape (L + 1,), as markers in the colour of its quantity.  Returns the line."""
+    look = QUANTITIES[field]
+    style = dict(color=look.color, marker=look.marker, linestyle="none", markersize=4.5, zorder=3, label=label)
+    (line,) = ax.plot(np.arange(len(y)), y, **{**style, **options})
+    return line
+
+
+def series(ax, k, x, y, label, **options):
+    """Curve number k of several, with its own colour and line style.  Returns the line."""
+    color, _, linestyle = SERIES[k % len(SERIES)]
+    (line,) = ax.plot(x, y, color=color, linestyle=linestyle, label=label, **options)
+    return line
+
+
+class SignalPanels:
+    """Forward, backward and weight gradient per layer as the artists of a live picture: measured, theory, band.
+
+    `move(measured, predicted, bands)` takes dicts of arrays (L + 1,) by field ("a2", "delta2", "dw2").  The output
+    layer's a2 is not drawn: that layer is linear, and no weight reads it.
+    """
+
+    FIELDS = ("a2", "delta2", "dw2")
+
+    def __init__(self, depth):
+        self.fig, self.axes = three_panels(depth)
+        log_range(self.axes, 1e-100, 1e100)  # the widest labels come first: the layout is made for them
+        start = np.ones(2)
+        self.theory = [theory(ax, start, (start, start)) for ax in self.axes]
+        self.measured = [measured(ax, start, field) for ax, field in zip(self.axes, self.FIELDS, strict=True)]
+        line, fill = self.theory[0]
+        names = ["measured", "theory: mean over networks", "theory: 95 % of single networks"]
+        self.fig.legend(
+            [tuple(self.measured), line, fill], names, loc="outside lower center", ncols=3, handler_map=TUPLE
+        )
+        self.artists = [a for line, fill in self.theory for a in (fill, line)] + self.measured
+
+    def move(self, measured, predicted, bands):
+        drawn = {f: slice(0, -1) if f == "a2" else slice(1, None) for f in self.FIELDS}
+        values = np.concatenate([predicted[f][drawn[f]] for f in self.FIELDS])
+        values = values[np.isfinite(values)]
+        log_range(self.axes, values.min(initial=1.0), values.max(initial=1.0))
+        for k, field in enumerate(self.FIELDS):
+            layers = np.arange(len(measured[field]))[drawn[field]]
+            line, fill = self.theory[k]
+            self.measured[k].set_data(layers, measured[field][drawn[field]])
+            line.set_data(layers, predicted[field][drawn[field]])
+            fill.set_data(layers, *(edge[drawn[field]] for edge in bands[field]))

@@ -1,0 +1,130 @@
+"""Second moments per layer of random networks, measured: forward, backward and weight gradient together.
+
+`signal` draws networks and averages; `Probe` keeps one set of unit normals and rescales them, so that a slider
+moves through the same networks instead of jumping between them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from initlab._checks import check_rng, check_widths, finite, whole
+from initlab.activations import activation as as_activation
+from initlab.initializers import initializer
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Second moments, shape (nets, L + 1): the mean over units and examples of one network's squares.
+
+    Column l is layer l; a2[:, 0] is the input's, column 0 of the others is nan.  dw2 is that of the per-example
+    weight gradient delta[l] a[l-1]^T.  Overflow shows as inf or nan, not as a warning.
+    """
+
+    z2: np.ndarray
+    a2: np.ndarray
+    delta2: np.ndarray
+    dw2: np.ndarray
+
+    def mean(self, field):
+        """The mean over networks of one field, shape (L + 1,)."""
+        return getattr(self, field).mean(axis=0)
+
+
+def _square_norms(v):
+    """|v_b|^2 for each column b."""
+    return np.einsum("ib,ib->b", v, v)
+
+
+def _run(weights, phi, x, dz, out, gain=1.0):
+    """One network of gain * weights, forward and back; writes second moments to out = (z2, a2, delta2, dw2), each (L + 1,)."""
+    z2, a2, delta2, dw2 = out
+    depth, batch = len(weights), x.shape[1]
+    norms = [_square_norms(x)]  # |a_l|^2 per example; dW needs no outer product: |delta a^T|^2 = |delta|^2 |a|^2
+    slopes = []
+    a2[0] = norms[0].sum() / x.size
+    a = x
+    for n, w in enumerate(weights, start=1):
+        z = w @ a
+        if gain != 1.0:
+            z *= gain
+        z2[n] = np.vdot(z, z) / z.size
+        if n == depth:
+            a2[n] = z2[n]
+            break
+        a = phi.phi(z)
+        slopes.append(phi.dphi(z))
+        norms.append(_square_norms(a))
+        a2[n] = norms[n].sum() / a.size
+    delta = dz
+    for n in range(depth, 0, -1):
+        if n < depth:
+            delta = weights[n].T @ delta
+            delta *= slopes[n - 1]
+            if gain != 1.0:
+                delta *= gain
+        size = _square_norms(delta)
+        delta2[n] = size.sum() / delta.size
+        dw2[n] = (size @ norms[n - 1]) / (batch * weights[n - 1].size)
+
+
+def _empty(nets, depth):
+    fields = tuple(np.full((nets, depth + 1), np.nan) for _ in range(4))
+    return fields, Signal(*fields)
+
+
+def signal(widths, activation, init, *, output_init=None, x=None, batch=64, nets=1, rng):
+    """The `Signal` of `nets` random networks: E[z^2], E[a^2], E[delta^2] and E[(dC/dW)^2] in every layer.
+
+    widths = [n_0, ..., n_L]; hidden layers have the activation, the last layer is linear (output_init, else init,
+    draws it); biases are 0.  init is a name, a (name, options) pair, f(shape, rng), or a list of L weight
+    matrices.  x has shape (n_0, batch); without it, `batch` inputs N(0, 1) are drawn anew for each network.  The
+    cotangent dC/dz_L is N(0, 1), independent of everything.
+    Raises ValueError or TypeError for bad arguments; overflow is a result, marked by inf or nan.
+    """
+    widths, phi = check_widths(widths), as_activation(activation)
+    nets, batch = whole("nets", nets), whole("batch", batch)
+    check_rng(rng)
+    shapes = list(zip(widths[1:], widths[:-1], strict=True))
+    given = list(init) if isinstance(init, (list, tuple)) and len(init) and isinstance(init[0], np.ndarray) else None
+    if given is not None and [w.shape for w in given] != shapes:
+        raise ValueError(f"init must hold weights of shapes {shapes} for these widths, got {[w.shape for w in given]}")
+    if x is not None:
+        x = np.asarray(x, dtype=float)
+        if x.ndim != 2 or x.shape[0] != widths[0]:
+            raise ValueError(f"x must have shape ({widths[0]}, batch), got {x.shape}: examples are columns")
+        batch = x.shape[1]
+    hidden = None if given is not None else initializer(init)
+    last = hidden if output_init is None else initializer(output_init)
+    fields, result = _empty(nets, len(shapes))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(nets):
+            inputs = rng.standard_normal((widths[0], batch)) if x is None else x
+            weights = given or [(last if n == len(shapes) else hidden)(s, rng) for n, s in enumerate(shapes, 1)]
+            _run(weights, phi, inputs, rng.standard_normal((widths[-1], batch)), [f[k] for f in fields])
+    return result
+
+
+class Probe:
+    """Networks for a slider: unit normals drawn once, scaled by gain / sqrt(width), so that the picture glides.
+
+    `Probe(width, depth, seed)` holds `depth` square matrices, an input and a cotangent batch.  Calling it as
+    probe(activation, depth, gain) returns the `Signal` of the first `depth` layers with Var[w] = gain**2 / width
+    and no new random numbers.  Raises ValueError where more layers are asked for than it holds.
+    """
+
+    def __init__(self, width, depth, seed=0, batch=32):
+        rng = np.random.default_rng(seed)
+        self.width, self.depth = whole("width", width), whole("depth", depth)
+        self.x, self.dz = rng.standard_normal((2, self.width, whole("batch", batch)))
+        self.unit = rng.standard_normal((self.depth, self.width, self.width)) / np.sqrt(self.width)
+
+    def __call__(self, activation, depth, gain):
+        phi, depth = as_activation(activation), whole("depth", depth)
+        if depth > self.depth:
+            raise ValueError(f"depth must be at most {self.depth}, the layers this probe holds; got {depth}")
+        gain = finite("gain", gain, least=0.0)
+        fields, result = _empty(1, depth)
+        with np.errstate(over="ignore", invalid="ignore"):
+            _run(self.unit[:depth], phi, self.x, self.dz, [f[0] for f in fields], gain)
+        return result

@@ -1,0 +1,349 @@
+"""What theory says of a network at its start, from integrals alone: no weight is drawn here.
+
+For wide layers a pre-activation is Gaussian, z ~ N(0, q), and everything follows from one-dimensional integrals
+over it: the second moment of the next layer, the growth of the gradients, and, to first order in 1 / width, how
+far single networks scatter around these means.  Nothing in this module imports the networks it predicts.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from initlab._checks import check_widths, choice, finite, whole
+from initlab.activations import activation as as_activation
+
+# --- Gaussian integrals -------------------------------------------------------------------------------------
+# Gauss-Legendre on panels that shrink towards z = 0, where phi(sqrt(q) z) bends when q is large; panels also end
+# at the kinks of phi.  Beyond |z| = 10 the Gaussian weight is below 1e-22.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+_GRADED = np.concatenate([2.0 ** np.arange(-16, 0), np.arange(1.0, 10.5, 0.5)])
+_EDGES = np.concatenate([-_GRADED[::-1], [0.0], _GRADED])
+
+
+def _panels(edges):
+    centres, halves = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
+    z = (centres[:, None] + halves[:, None] * _NODES).ravel()
+    weights = (halves[:, None] * _WEIGHTS).ravel()
+    return z, weights * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+_STANDARD = _panels(_EDGES)
+
+
+def _quadrature(kinks=(0.0,), root_q=1.0):
+    """Nodes and weights for integrals over z ~ N(0, 1) of a function of root_q * z with these kinks."""
+    at = [k / root_q for k in kinks if k != 0.0 and root_q > 0 and abs(k) < 10 * root_q]
+    fine = np.arange(-10, 10, 2 / root_q) if 4 < root_q < 1000 else []  # for functions that oscillate
+    return _panels(np.unique(np.concatenate([_EDGES, at, fine]))) if at or len(fine) else _STANDARD
+
+
+def gaussian_mean(f, q=1.0, kinks=(0.0,)):
+    """E[f(z)] for z ~ N(0, q), by quadrature; f takes and returns an array, `kinks` are where f or f' jumps."""
+    root_q = math.sqrt(finite("q", q, least=0.0))
+    z, weights = _quadrature(kinks, root_q)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(weights @ f(root_q * z))
+
+
+def _mean_square(f, q, kinks):
+    if not math.isfinite(q):
+        return q
+    with np.errstate(over="ignore"):
+        return gaussian_mean(lambda z: np.square(f(z)), q, kinks)
+
+
+def _q(q):
+    """q as a float >= 0; inf is allowed, for a signal that has overflowed."""
+    return math.inf if q == math.inf else finite("q", q, least=0.0)
+
+
+def variance_map(activation, q, gain=1.0, sigma_b=0.0):
+    """The next layer's q' = gain**2 E[phi(sqrt(q) z)**2] + sigma_b**2, z ~ N(0, 1).
+
+    q is the second moment of a pre-activation, gain**2 = fan_in Var[w], sigma_b the std of the biases.
+    Source: Poole et al. 2016, equation 3.
+    """
+    phi = as_activation(activation)
+    gain, sigma_b = finite("gain", gain, least=0.0), finite("sigma_b", sigma_b, least=0.0)
+    second = _mean_square(phi.phi, _q(q), phi.kinks)
+    return (gain**2 * second if gain else 0.0) + sigma_b**2
+
+
+def chi(activation, q, gain=1.0):
+    """chi = gain**2 E[phi'(sqrt(q) z)**2]: the factor by which E[delta**2] grows per layer on the way back.
+
+    Below 1 gradients vanish, above 1 they explode.  Source: Poole et al. 2016, equation 6; Schoenholz et al. 2017.
+    """
+    phi, q = as_activation(activation), _q(q)
+    limit = 1e30  # phi' at q = inf is that of very large arguments
+    return finite("gain", gain, least=0.0) ** 2 * _mean_square(phi.dphi, min(q, limit), phi.kinks)
+
+
+def gain(activation, direction="forward", q=1.0):
+    """The gain that keeps a second moment of q: what multiplies 1 / sqrt(fan) in the weights' std.
+
+    forward: sqrt(q / E[phi(sqrt(q) z)**2]), so that E[z**2] stays q; backward: 1 / sqrt(E[phi'(sqrt(q) z)**2]), so
+    that E[delta**2] stays.  The two agree for linear, ReLU and leaky ReLU, and for hardly any other.
+    Raises ValueError for an unknown activation or direction, q <= 0, or an activation that lets nothing through.
+    """
+    phi, q = as_activation(activation), finite("q", q, above=0.0)
+    forward = choice("direction", direction, ("forward", "backward")) == "forward"
+    kept = _mean_square(phi.phi, q, phi.kinks) / q if forward else _mean_square(phi.dphi, q, phi.kinks)
+    if not 0 < kept < math.inf:
+        raise ValueError(f"no {direction} gain for {phi.name} at q={q:g}: its mean square there is {kept:g}")
+    return 1.0 / math.sqrt(kept)
+
+
+def kumar_gain(activation):
+    """The linearised gain 1 / (|phi'(0)| sqrt(1 + phi(0)**2)), for activations that are smooth at 0.
+
+    Source: Kumar 2017, On weight initialization in deep neural networks, equation 14: Var[w] = gain**2 / fan_in.
+    Raises ValueError where phi has no slope at 0, or a slope of 0.
+    """
+    phi = as_activation(activation)
+    at = np.array([-1e-7, 0.0, 1e-7])
+    left, slope, right = phi.dphi(at)
+    if abs(right - left) > 1e-5:
+        raise ValueError(f"{phi.name} has no derivative at 0 ({left:g} on the left, {right:g} on the right)")
+    if abs(slope) < 1e-12:
+        raise ValueError(f"{phi.name} has slope 0 at 0, so its linearisation passes nothing on")
+    return 1.0 / (abs(float(slope)) * math.sqrt(1.0 + float(phi.phi(at)[1]) ** 2))
+
+
+def fixed_point(activation, gain=1.0, sigma_b=0.0):
+    """q*: where the variance map settles when it starts from q = 1.
+
+    0 when the signal dies, inf when it grows without end, 1 where every q is kept (linear at gain 1, ReLU at
+    sqrt(2)).  Found by following the map's direction from 1 to the first sign change of q' - q and bisecting.
+    """
+
+    def excess(q):
+        return variance_map(activation, q, gain, sigma_b) / q - 1.0
+
+    if abs(start := excess(1.0)) < 1e-13:
+        return 1.0
+    step, low, high = (1.05 if start > 0 else 1 / 1.05), 1.0, 1.0
+    while excess(high) * start > 0:
+        low, high = high, high * step
+        if not 1e-12 < high < 1e30:
+            return math.inf if start > 0 else 0.0
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if excess(middle) * start > 0 else (low, middle)
+    return math.sqrt(low * high)
+
+
+# --- from one layer to the next, for a whole network -------------------------------------------------------
+def _weight_variance(init, fan_out, fan_in):
+    """Var[w] for an initialiser of this name, from its definition; and whether its rows are orthonormal."""
+    name, options = init if isinstance(init, tuple) else (init, {})
+    gain2 = options.get("gain", 1.0) ** 2
+    fan = {
+        "fan_in": fan_in,
+        "fan_out": fan_out,
+        "fan_avg": (fan_in + fan_out) / 2,
+        "fan_geo": (fan_in * fan_out) ** 0.5,
+    }
+    known = {
+        "zeros": lambda: 0.0,
+        "normal": lambda: options.get("std", 0.01) ** 2,
+        "truncated_normal": lambda: options.get("std", 0.01) ** 2,
+        "uniform": lambda: options.get("limit", 0.05) ** 2 / 3,
+        "variance_scaling": lambda: gain2 / fan[options.get("mode", "fan_in")],
+        "lecun_normal": lambda: 1 / fan_in,
+        "lecun_uniform": lambda: 1 / fan_in,
+        "xavier_normal": lambda: gain2 * 2 / (fan_in + fan_out),
+        "xavier_uniform": lambda: gain2 * 2 / (fan_in + fan_out),
+        "he_normal": lambda: 2 / ((1 + options.get("slope", 0.0) ** 2) * fan[options.get("mode", "fan_in")]),
+        "he_uniform": lambda: 2 / ((1 + options.get("slope", 0.0) ** 2) * fan[options.get("mode", "fan_in")]),
+        "torch_default": lambda: 1 / (3 * fan_in),
+        "orthogonal": lambda: gain2 / max(fan_in, fan_out),
+    }
+    return known[choice("initializer for a prediction", name, known)](), name == "orthogonal"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Integrals over z ~ N(0, q) that the finite-width law needs, each relative to the square of its mean.
+
+    `forward[k]` and `backward[k]` are the Hermite weights of phi**2 and phi'**2: two examples with correlation c
+    have E[phi_u**2 phi_v**2] / E[phi**2]**2 = sum_k forward[k] c**k.  `overlap` and `slopes` are the same for
+    phi and phi' themselves.  `pull` and `tilt` are d log E[phi**2] / d log q and d log E[phi'**2] / d log q.
+    `fourth` is E[phi**4] / E[phi**2]**2, `dfourth` the same for phi'.
+    """
+
+    forward: tuple
+    backward: tuple
+    overlap: tuple
+    slopes: tuple
+    pull: float
+    tilt: float
+    fourth: float
+    dfourth: float
+
+
+_ORDER = 24  # Hermite terms kept; what lies beyond is put on the last one
+
+
+def _hermite(values, z, weights, scale):
+    """Squared coefficients of a function in orthonormal Hermite polynomials, divided by `scale`."""
+    basis = [np.ones_like(z), z]
+    for k in range(1, _ORDER - 1):
+        basis.append((z * basis[-1] - math.sqrt(k) * basis[-2]) / math.sqrt(k + 1))
+    squares = (np.stack(basis) @ (weights * values)) ** 2
+    total = weights @ values**2
+    squares[-1] += max(total - squares.sum(), 0.0)
+    return tuple((squares / scale).tolist())
+
+
+def _moments_at(phi, q):
+    z, weights = _quadrature(phi.kinks, math.sqrt(q))
+    value, slope = phi.phi(math.sqrt(q) * z), np.broadcast_to(phi.dphi(math.sqrt(q) * z), z.shape)
+    v, d = weights @ value**2, weights @ slope**2
+    hermite2 = z * z - 1  # d E[f(sqrt(q) z)] / d log q = E[f (z^2 - 1)] / 2
+    return Moments(
+        forward=_hermite(value**2, z, weights, v**2),
+        backward=_hermite(slope**2, z, weights, d**2),
+        overlap=_hermite(value, z, weights, v),
+        slopes=_hermite(slope, z, weights, d),
+        pull=float(weights @ (value**2 * hermite2) / (2 * v)),
+        tilt=float(weights @ (slope**2 * hermite2) / (2 * d)),
+        fourth=float(weights @ value**4 / v**2),
+        dfourth=float(weights @ slope**4 / d**2),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _moments(phi, log_q):
+    return _moments_at(phi, math.exp(log_q))
+
+
+def moments(activation, q):
+    """The `Moments` of an activation at a second moment near q (rounded to 5 %: they vary slowly)."""
+    return _moments(as_activation(activation), round(math.log(min(max(q, 1e-12), 1e12)) * 20) / 20)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted second moments, each of shape (L + 1,): column l is layer l, column 0 of all but a2 is nan.
+
+    These are means over networks.  `log_std` holds, for each of z2, a2, delta2 and dw2, the standard deviation of
+    the natural logarithm of one network's value; `band` turns it into an interval and `typical` into a median.
+    """
+
+    z2: np.ndarray
+    a2: np.ndarray
+    delta2: np.ndarray
+    dw2: np.ndarray
+    log_std: dict
+
+    def typical(self, field):
+        """The median network's value: mean * exp(-log_std**2 / 2), below the mean because the law is skewed."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return getattr(self, field) * np.exp(-(self.log_std[field] ** 2) / 2)
+
+    def band(self, field, deviations=2.0):
+        """(low, high): about 95 % of single networks lie between, at two standard deviations of the logarithm."""
+        spread = np.exp(deviations * self.log_std[field])
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.typical(field) / spread, self.typical(field) * spread
+
+
+def _series(coefficients, c):
+    """sum_k coefficients[k] c**k with its first two derivatives, by Horner's rule."""
+    value = slope = curve = 0.0
+    for k in reversed(coefficients):
+        value, slope, curve = value * c + k, slope * c + value, curve * c + 2 * slope
+    return value, slope, curve
+
+
+def _power_mean(coefficients, c, spread):
+    """E[sum_k coefficients[k] C**k] for a correlation C of mean c and variance `spread`, to second order."""
+    value, _, curve = _series(coefficients, c)
+    return value + curve * spread / 2
+
+
+def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64):
+    """Second moments of z, a, delta and dW in every layer of a random network, and how far networks scatter.
+
+    widths = [n_0, ..., n_L]; hidden layers have the activation, the last layer is linear.  init and output_init are
+    a name or a (name, options) pair; the inputs have second moment x2 and the cotangent is N(0, 1).
+
+        E[z_l^2] = fan_in Var[w] E[a_{l-1}^2]      E[delta_l^2] = n_{l+1} Var[w_{l+1}] E[delta_{l+1}^2] E[phi'^2]
+        E[(dC/dW_l)^2] = E[a_{l-1}^2] E[delta_l^2]
+
+    The scatter is that of a mean over `batch` examples of independent inputs, to first order in 1 / width: layer l
+    adds (E[phi^4] / E[phi^2]^2 - 1) / n_l to the variance of log a2 where all examples agree, and less where
+    they do not.  Returns a `Prediction`.  Raises ValueError or TypeError for bad arguments.
+    Source: Poole et al. 2016, equation 3; Schoenholz et al. 2017, equation 9; Hanin and Nica 2020, theorem 1, for
+    the scatter of ReLU networks.
+    """
+    widths, phi = check_widths(widths), as_activation(activation)
+    x2, batch = finite("x2", x2, least=0.0), whole("batch", batch)
+    depth, one = len(widths) - 1, 1.0 / batch
+    laws = [_weight_variance(init, n, m) for m, n in zip(widths[:-2], widths[1:-1], strict=True)]
+    laws.append(_weight_variance(init if output_init is None else output_init, widths[-1], widths[-2]))
+    z2, a2, delta2, dw2 = (np.full(depth + 1, math.nan) for _ in range(4))
+    a2[0] = x2
+    linear = as_activation("linear")
+    with np.errstate(over="ignore", invalid="ignore"):
+        for n, (variance, _) in enumerate(laws, start=1):
+            z2[n] = widths[n - 1] * variance * a2[n - 1] if variance else 0.0
+            a2[n] = z2[n] if n == depth else _mean_square(phi.phi, z2[n], phi.kinks)
+        delta2[depth] = 1.0
+        for n in range(depth - 1, 0, -1):
+            delta2[n] = widths[n + 1] * laws[n][0] * delta2[n + 1] * chi(phi, z2[n])
+        dw2[1:] = a2[:-1] * delta2[1:]
+    log_std = _scatter(widths, [phi] * (depth - 1) + [linear], laws, z2, one)
+    return Prediction(z2, a2, delta2, dw2, log_std)
+
+
+def _scatter(widths, phis, laws, z2, one):
+    """Standard deviations of the logs of z2, a2, delta2 and dw2; `one` is 1 / batch."""
+    depth = len(widths) - 1
+    seen = [moments(phi, q) if 0 < q < math.inf else moments(phi, 1.0) for phi, q in zip(phis, z2[1:], strict=True)]
+    # forward: correlation of two examples (mean c, variance s), and variances of log z2 and log a2
+    c, s = np.zeros(depth + 1), np.zeros(depth + 1)  # of the pre-activations of layer l
+    var_z, var_a, pull = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
+    corr, spread = 0.0, 1.0 / widths[0]
+    var_a[0] = 2.0 * one / widths[0]
+    for n in range(1, depth + 1):
+        m, width, exact = seen[n - 1], widths[n], laws[n - 1][1] and widths[n] >= widths[n - 1]
+        c[n], s[n] = corr, spread
+        shared = corr**2 + spread
+        own = 0.0 if exact else 2.0 * (one + (1 - one) * shared) / width
+        var_z[n] = var_a[n - 1] + np.log1p(own)
+        joint = one * m.fourth + (1 - one) * _power_mean(m.forward, corr, spread)
+        noise = (joint - 1) / width - (2 * m.pull**2 * (one + (1 - one) * shared) / width if exact else 0.0)
+        pull[n] = m.pull
+        var_a[n] = m.pull**2 * var_a[n - 1] + np.log1p(max(noise, 0.0))
+        value, slope, curve = _series(m.overlap, corr)
+        new = min(value + curve * spread / 2, 1.0)
+        spread = min(slope**2 * spread + (1 - new**2) ** 2 / width, 1 - new**2)
+        corr = new
+    # covariance of log a2 between layers: a fluctuation of layer j reaches layer k through the pulls between
+    cov = np.zeros((depth + 1, depth + 1))
+    for k in range(depth + 1):
+        cov[k, k] = var_a[k]
+        cov[k, :k] = cov[:k, k] = pull[k] * cov[:k, k - 1]
+    # backward: the cotangents of two examples are independent, so their correlation has mean 0
+    var_own, spread, tilt = np.zeros(depth + 1), 1.0 / widths[depth], np.zeros(depth + 1)
+    var_own[depth] = 2.0 * one / widths[depth]
+    for n in range(depth - 1, 0, -1):
+        m, width, exact = seen[n - 1], widths[n], laws[n][1] and widths[n] >= widths[n + 1]
+        tilt[n] = m.tilt
+        own = one * 3 * m.dfourth + (1 - one) * (1 + 2 * spread) * _power_mean(m.backward, c[n], s[n])
+        kept = 2 * (one + (1 - one) * spread) / width if exact else 0.0
+        var_own[n] = var_own[n + 1] + np.log1p(max((own - 1) / width - kept, 0.0))
+        spread = min(min(_power_mean(m.slopes, c[n], s[n]), 1.0) ** 2 * spread + 1.0 / width, 1.0)
+    var_delta, var_dw = np.zeros(depth + 1), np.zeros(depth + 1)
+    for n in range(1, depth + 1):
+        # log q of layer k fluctuates with log a2 of layer k - 1
+        push = np.concatenate([np.zeros(n - 1), tilt[n:], [0.0]])
+        var_delta[n] = var_own[n] + push @ cov @ push
+        var_dw[n] = var_delta[n] + cov[n - 1, n - 1] + 2 * push @ cov[:, n - 1]
+    return {
+        name: np.sqrt(np.maximum(v, 0.0)) for name, v in dict(z2=var_z, a2=var_a, delta2=var_delta, dw2=var_dw).items()
+    }
