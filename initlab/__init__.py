@@ -9,9 +9,9 @@ import os
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from initlab.activations import ACTIVATIONS, Activation, activation  # noqa: E402
-from initlab.claims import check, claim, ledger  # noqa: E402
-from initlab.initializers import (  # noqa: E402
+from initlab.activations import ACTIVATIONS, Activation, activation
+from initlab.claims import check, claim, ledger
+from initlab.initializers import (
     INITIALIZERS,
     constant,
     delta_orthogonal,
@@ -32,9 +32,9 @@ from initlab.initializers import (  # noqa: E402
     xavier_uniform,
     zeros,
 )
-from initlab.network import MLP, Grads, Trace  # noqa: E402
-from initlab.probe import Probe, Signal, signal  # noqa: E402
-from initlab.theory import (  # noqa: E402
+from initlab.network import MLP, Grads, Trace
+from initlab.probe import Probe, Signal, signal
+from initlab.theory import (
     Prediction,
     chi,
     fixed_point,
@@ -44,7 +44,48 @@ from initlab.theory import (  # noqa: E402
     predict,
     variance_map,
 )
-from initlab.training import train  # noqa: E402
+from initlab.training import train
 
 __version__ = "0.1.0"
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("os",)]
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "MLP",
+    "Activation",
+    "Grads",
+    "Prediction",
+    "Probe",
+    "Signal",
+    "Trace",
+    "activation",
+    "check",
+    "chi",
+    "claim",
+    "constant",
+    "delta_orthogonal",
+    "fans",
+    "fixed_point",
+    "gain",
+    "gaussian_mean",
+    "he_normal",
+    "he_uniform",
+    "initializer",
+    "kumar_gain",
+    "lecun_normal",
+    "lecun_uniform",
+    "ledger",
+    "normal",
+    "orthogonal",
+    "predict",
+    "prior_bias",
+    "signal",
+    "torch_default",
+    "train",
+    "truncated_normal",
+    "uniform",
+    "variance_map",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]

@@ -1,5 +1,6 @@
 """Claims that are asserted and printed, the ledger that collects them, and exercise checks that answer with a hint."""
 
+import contextlib
 import importlib
 import math
 from dataclasses import dataclass
@@ -100,10 +101,8 @@ def check(name, answer=...):
     Raises ValueError for an unknown exercise.
     """
     if name not in _exercises:
-        try:
+        with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(f"initlab.exercises.chapter_{name.split('.')[0]}")
-        except ModuleNotFoundError:
-            pass
     if name not in _exercises:
         raise ValueError(f"unknown exercise {name!r}; known are {', '.join(_exercises) or 'none yet'}")
     if answer is ...:

@@ -148,7 +148,7 @@ def _he_gain(slope):
 
 
 def he_normal(shape, rng, *, slope=0.0, mode="fan_in"):
-    """w ~ N(0, 2 / ((1 + slope**2) fan)); `slope` is the leaky ReLU's.  Source: He et al. 2015, equations 10, 14, 15."""
+    """w ~ N(0, 2 / ((1 + slope**2) fan)); `slope` is the leaky ReLU's.  Source: He et al. 2015, eqs 10, 14, 15."""
     return variance_scaling(shape, rng, gain=_he_gain(slope), mode=mode)
 
 

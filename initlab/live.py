@@ -149,9 +149,10 @@ def _text_svg(text, height, pixel):
     anchor = {"left": "start", "center": "middle", "right": "end"}[text.get_ha()]
     lift = {"top": "hanging", "center": "central", "center_baseline": "central"}.get(text.get_va(), "alphabetic")
     size, color = text.get_fontsize() * pixel, to_hex(text.get_color())
+    words = html.escape(text.get_text())
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:.3g}" fill="{color}" text-anchor="{anchor}" '
-        f'dominant-baseline="{lift}" font-family="DejaVu Sans, Verdana, sans-serif">{html.escape(text.get_text())}</text>'
+        f'dominant-baseline="{lift}" font-family="DejaVu Sans, Verdana, sans-serif">{words}</text>'
     )
 
 
@@ -185,10 +186,8 @@ class Picture:
         self._name = f"initlab-{secrets.token_hex(4)}"
         self._axes = list(dict.fromkeys(a.axes for a in self.moving if a.axes is not None))
         boxes = [(ax.bbox.x0, self.height - ax.bbox.y1, ax.bbox.width, ax.bbox.height) for ax in self._axes]
-        self._clips = "".join(
-            f'<clipPath id="{self._name}-{k}"><rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/></clipPath>'
-            for k, (x, y, w, h) in enumerate(boxes)
-        )
+        rects = [f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>' for x, y, w, h in boxes]
+        self._clips = "".join(f'<clipPath id="{self._name}-{k}">{r}</clipPath>' for k, r in enumerate(rects))
         self._frames = {}
         place = dict(width="100%", height="auto", margin="0", grid_area="1 / 1 / 2 / 2", align_self="flex-start")
         self._frame = widgets.Image(format="png", layout=place)

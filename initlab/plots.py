@@ -127,7 +127,7 @@ def theory(ax, y, band=None, label="theory", color=INK):
     if band is not None:
         low, high = band
         fill = ax.fill_between(layers, low, high, color=GREY, alpha=0.28, linewidth=0, zorder=1.5)
-    (line,) = ax.plot(layers, y, color=color, linewidth=1.2, linestyle="-", zorder=2, label=label)
+    (line,) = ax.plot(layers, y, color=color, linewidth=1.2, linestyle="-", zorder=4, label=label)
     return line, fill
 
 

@@ -37,7 +37,7 @@ def _square_norms(v):
 
 
 def _run(weights, phi, x, dz, out, gain=1.0):
-    """One network of gain * weights, forward and back; writes second moments to out = (z2, a2, delta2, dw2), each (L + 1,)."""
+    """One network of gain * weights, forward and back; out = (z2, a2, delta2, dw2), each (L + 1,), is filled."""
     z2, a2, delta2, dw2 = out
     depth, batch = len(weights), x.shape[1]
     norms = [_square_norms(x)]  # |a_l|^2 per example; dW needs no outer product: |delta a^T|^2 = |delta|^2 |a|^2

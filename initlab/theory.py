@@ -8,6 +8,7 @@ far single networks scatter around these means.  Nothing in this module imports 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -283,7 +284,7 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64):
     widths, phi = check_widths(widths), as_activation(activation)
     x2, batch = finite("x2", x2, least=0.0), whole("batch", batch)
     depth, one = len(widths) - 1, 1.0 / batch
-    laws = [_weight_variance(init, n, m) for m, n in zip(widths[:-2], widths[1:-1], strict=True)]
+    laws = [_weight_variance(init, n, m) for m, n in pairwise(widths[:-1])]
     laws.append(_weight_variance(init if output_init is None else output_init, widths[-1], widths[-2]))
     z2, a2, delta2, dw2 = (np.full(depth + 1, math.nan) for _ in range(4))
     a2[0] = x2
