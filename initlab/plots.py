@@ -132,11 +132,15 @@ def theory(ax, y, band=None, label="theory", color=INK):
 
 
 def measured(ax, y, field, label="measured", **options):
-    """A measurement per layer, shape (L + 1,), as markers in the colour of its quantity.  Returns the line."""
-    look = QUANTITIES[field]
-    style = dict(color=look.color, marker=look.marker, linestyle="none", markersize=4.5, zorder=3, label=label)
-    (line,) = ax.plot(np.arange(len(y)), y, **{**style, **options})
-    return line
+    """A measurement per layer, shape (L + 1,) or (nets, L + 1), as markers in the colour of its quantity.
+
+    Returns the line, or for several networks the first one, which carries the label.
+    """
+    look, y = QUANTITIES[field], np.atleast_2d(y)
+    style = dict(color=look.color, marker=look.marker, linestyle="none", markersize=4.5, zorder=3)
+    lines = ax.plot(np.arange(y.shape[1]), y.T, **{**style, **options})
+    lines[0].set_label(label)
+    return lines[0]
 
 
 def series(ax, k, x, y, label, **options):
@@ -149,8 +153,9 @@ def series(ax, k, x, y, label, **options):
 class SignalPanels:
     """Forward, backward and weight gradient per layer as the artists of a live picture: measured, theory, band.
 
-    `move(measured, predicted, bands)` takes dicts of arrays (L + 1,) by field ("a2", "delta2", "dw2").  The output
-    layer's a2 is not drawn: that layer is linear, and no weight reads it.
+    `move(found, law)` takes objects with a field for each ("a2", "delta2", "dw2"): `found` of shape (1, L + 1) or
+    (L + 1,), `law` of shape (L + 1,) and with `band(field)`.  The output layer's a2 is not drawn: that layer is linear,
+    and no weight reads it.
     """
 
     FIELDS = ("a2", "delta2", "dw2")
@@ -168,14 +173,15 @@ class SignalPanels:
         )
         self.artists = [a for line, fill in self.theory for a in (fill, line)] + self.measured
 
-    def move(self, measured, predicted, bands):
+    def move(self, found, law):
         drawn = {f: slice(0, -1) if f == "a2" else slice(1, None) for f in self.FIELDS}
-        values = np.concatenate([predicted[f][drawn[f]] for f in self.FIELDS])
+        values = np.concatenate([getattr(law, f)[drawn[f]] for f in self.FIELDS])
         values = values[np.isfinite(values)]
         log_range(self.axes, values.min(initial=1.0), values.max(initial=1.0))
         for k, field in enumerate(self.FIELDS):
-            layers = np.arange(len(measured[field]))[drawn[field]]
+            kept = drawn[field]
             line, fill = self.theory[k]
-            self.measured[k].set_data(layers, measured[field][drawn[field]])
-            line.set_data(layers, predicted[field][drawn[field]])
-            fill.set_data(layers, *(edge[drawn[field]] for edge in bands[field]))
+            layers = np.arange(len(getattr(law, field)))[kept]
+            self.measured[k].set_data(layers, np.ravel(getattr(found, field))[kept])
+            line.set_data(layers, getattr(law, field)[kept])
+            fill.set_data(layers, *(edge[kept] for edge in law.band(field)))
