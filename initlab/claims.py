@@ -57,7 +57,8 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
         room = np.full(got.shape, within, dtype=float) if rel is None else rel * np.abs(want)
         off = np.abs(got - want)
         holds = bool(np.all(off <= room))  # a nan compares false
-        at = np.unravel_index(np.argmax(np.where(np.isnan(off), np.inf, off / np.maximum(room, 1e-300))), got.shape)
+        share = np.where(np.isnan(off), np.inf, off / np.maximum(room, 1e-300))
+        at = np.unravel_index(np.argmax(np.round(share, 2)), got.shape)  # rounding errors must not choose
         allowed = f"within {_percent(rel)}" if within is None else f"within {number(within, 2)}"
         many = f" (worst of {got.size})" if got.size > 1 else ""
         row = Claim(sentence, number(got[at], digits) + many, number(want[at], digits), allowed)
@@ -85,7 +86,7 @@ def ledger():
 
 
 def exercise(name):
-    """Decorator: registers `f(answer)`, which returns None for a right answer and a hint for any other."""
+    """Decorator: registers `f(answer)`, which returns None for a right answer, a hint for a wrong one, ... for none."""
 
     def register(judge):
         _exercises[name] = judge
@@ -105,12 +106,12 @@ def check(name, answer=...):
             importlib.import_module(f"initlab.exercises.chapter_{name.split('.')[0]}")
     if name not in _exercises:
         raise ValueError(f"unknown exercise {name!r}; known are {', '.join(_exercises) or 'none yet'}")
-    if answer is ...:
+    try:
+        hint = ... if answer is ... else _exercises[name](answer)
+    except Exception as problem:  # the learner's own code ran in there
+        hint = ... if "ellipsis" in str(problem) else f"Your answer stopped with {type(problem).__name__}: {problem}"
+    if hint is ...:
         print(f"Exercise {name}: not attempted yet. Put your answer in place of the dots and run the cell again.")
         return False
-    try:
-        hint = _exercises[name](answer)
-    except Exception as problem:  # the learner's own code ran in there
-        hint = f"Your answer stopped with {type(problem).__name__}: {problem}"
     print(f"Exercise {name}: ✓ right." if hint is None else f"Exercise {name}: not yet. {hint}")
     return hint is None

@@ -6,6 +6,7 @@ Use it as `interact` is used: name the controls, and write a function of them th
 """
 
 import html
+import inspect
 import io
 import math
 import secrets
@@ -46,11 +47,11 @@ class NewDraw(widgets.Button):
         self.on_click(lambda _: self.set_trait("value", self.value + 1))
 
 
-def _control(name, abbreviation):
+def _control(name, abbreviation, default=inspect.Parameter.empty):
     """A widget from what `interact` accepts: a widget, (min, max), (min, max, step), a list of options, a bool."""
     if isinstance(abbreviation, widgets.Widget):
         return abbreviation
-    control = widgets.interactive.widget_from_abbrev(abbreviation)
+    control = widgets.interactive.widget_from_abbrev(abbreviation, default)
     if control is None:
         raise ValueError(
             f"{name} must be a widget, (min, max), (min, max, step), a list of options or a bool, got {abbreviation!r}"
@@ -270,11 +271,13 @@ def show(fig, update, moving, **controls):
     """Show a live picture with its controls, and return the `Picture`.
 
     fig: a matplotlib figure.  update: a function of the controls' values that moves artists and returns a caption.
-    moving: those artists.  controls: by name, what `interact` accepts, or a widget with a `value`.
+    moving: those artists.  controls: by name, what `interact` accepts, or a widget with a `value`; as with `interact`,
+    a default of `update`'s argument is where the control starts.
     The cell gets two outputs: a PNG of the first setting, for pages without a kernel, and the live widget, which
     hides that PNG while it lives.  Raises whatever `update` raises at the first setting.
     """
-    made = {name: _control(name, abbreviation) for name, abbreviation in controls.items()}
+    defaults = {name: parameter.default for name, parameter in inspect.signature(update).parameters.items()}
+    made = {name: _control(name, given, defaults.get(name, inspect.Parameter.empty)) for name, given in controls.items()}
     picture = Picture(fig, moving, update)
     picture.controls = made
     picture.set(**{name: control.value for name, control in made.items()})

@@ -27,7 +27,7 @@ SERIES = (
 )
 
 
-RANGES = (1, 2, 4, 8, 16, 32, 64, 110, 300)  # decades above or below 1 that a logarithmic picture shows
+RANGES = (1, 2, 4, 8, 16, 25, 40, 64, 110, 300)  # decades above or below 1 that a logarithmic picture shows
 TUPLE = {tuple: HandlerTuple(ndivide=None)}
 
 
@@ -109,7 +109,7 @@ def log_range(axes, low, high):
     with np.errstate(divide="ignore"):
         down, up = np.log10(low), np.log10(high)
     down, up = (next((s for s in RANGES if reach <= s), RANGES[-1]) for reach in (-down, up))
-    step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 7), 200)
+    step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 8), 200)
     powers = np.arange(-(down // step), up // step + 1) * step
     for ax in axes:
         ax.set_ylim(10.0**-down, 10.0**up)
@@ -148,6 +148,25 @@ def series(ax, k, x, y, label, **options):
     color, _, linestyle = SERIES[k % len(SERIES)]
     (line,) = ax.plot(x, y, color=color, linestyle=linestyle, label=label, **options)
     return line
+
+
+def compare(found, laws, depth):
+    """A figure of several cases: found[name] has shape (nets, L + 1) fields, laws[name] the prediction with its band.
+
+    Each panel has the colour of its quantity; cases differ by marker.  The output layer's a2 is not drawn.
+    """
+    fig, axes = three_panels(depth)
+    low, high = 1.0, 1.0
+    for marker, (name, s) in zip("osDv^P", found.items(), strict=False):
+        for ax, field in zip(axes, ("a2", "delta2", "dw2"), strict=True):
+            kept = slice(0, -1) if field == "a2" else slice(None)
+            law, band = getattr(laws[name], field)[kept], laws[name].band(field)
+            theory(ax, law, tuple(edge[kept] for edge in band), label=None)
+            measured(ax, getattr(s, field)[:, kept], field, label=name, marker=marker, fillstyle="none")
+            low, high = min(low, np.nanmin(law)), max(high, np.nanmax(law))
+    log_range(axes, low, high)
+    axes[0].legend(loc="lower left")
+    return fig
 
 
 class SignalPanels:

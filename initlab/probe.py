@@ -41,11 +41,13 @@ def _run(weights, phi, x, dz, out, gain=1.0):
     z2, a2, delta2, dw2 = out
     depth, batch = len(weights), x.shape[1]
     norms = [_square_norms(x)]  # |a_l|^2 per example; dW needs no outer product: |delta a^T|^2 = |delta|^2 |a|^2
-    slopes = []
     a2[0] = norms[0].sum() / x.size
+    # every z is kept for the way back, in one block: an array a layer costs a quarter of the time in page faults
+    rows = np.cumsum([0] + [len(w) for w in weights])
+    kept = np.empty((rows[-1], batch))
     a = x
     for n, w in enumerate(weights, start=1):
-        z = w @ a
+        z = np.matmul(w, a, out=kept[rows[n - 1] : rows[n]])
         if gain != 1.0:
             z *= gain
         z2[n] = np.vdot(z, z) / z.size
@@ -53,14 +55,13 @@ def _run(weights, phi, x, dz, out, gain=1.0):
             a2[n] = z2[n]
             break
         a = phi.phi(z)
-        slopes.append(phi.dphi(z))
         norms.append(_square_norms(a))
         a2[n] = norms[n].sum() / a.size
     delta = dz
     for n in range(depth, 0, -1):
         if n < depth:
             delta = weights[n].T @ delta
-            delta *= slopes[n - 1]
+            delta *= phi.dphi(kept[rows[n - 1] : rows[n]])
             if gain != 1.0:
                 delta *= gain
         size = _square_norms(delta)

@@ -34,7 +34,7 @@ def float32_depth(answer):
     if not callable(answer):
         return f"Give the function itself, survives, not {answer!r}."
     if answer(0.5) is ...:
-        return "survives still returns dots: put your formula in their place."
+        return ...
     tiny = math.log(np.finfo(np.float32).tiny)
     for gain in (0.1, 0.5, 1.0, 1.3):
         got, right = float(answer(gain)), tiny / math.log(gain / math.sqrt(2))
@@ -54,10 +54,7 @@ def leaky_start(answer):
     if not callable(answer):
         return f"Give the function itself, my_init, not {answer!r}."
     rng = np.random.default_rng(0)
-    draw = answer((30, 60), rng)
-    if draw is ...:
-        return "std is still dots: put your formula in their place."
-    draw = np.asarray(draw, dtype=float)
+    draw = np.asarray(answer((30, 60), rng), dtype=float)
     if draw.shape != (30, 60):
         return f"For the shape (30, 60) it returned an array of shape {draw.shape}."
     widths = [200] + [150, 250] * 25
