@@ -190,7 +190,7 @@ class SignalPanels:
         self.fig.legend(
             [tuple(self.measured), line, fill], names, loc="outside lower center", ncols=3, handler_map=TUPLE
         )
-        self.artists = [a for line, fill in self.theory for a in (fill, line)] + self.measured
+        self.artists = [fill for _, fill in self.theory] + self.measured + [line for line, _ in self.theory]
 
     def move(self, found, law):
         drawn = {f: slice(0, -1) if f == "a2" else slice(1, None) for f in self.FIELDS}
