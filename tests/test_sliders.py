@@ -1,0 +1,95 @@
+"""Every live picture of every chapter over its controls: no exception, no warning, finite marks, and it moves."""
+
+import pathlib
+import re
+import warnings
+
+import ipywidgets
+import nbformat
+import pytest
+
+from initlab import live
+
+PATHS = sorted((pathlib.Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module", params=PATHS, ids=lambda path: path.stem)
+def pictures(request, tmp_path_factory):
+    """The live pictures of one chapter, made by running its cells in this process."""
+    before, space = len(live.PICTURES), {"__name__": "__main__"}
+    patch = pytest.MonkeyPatch()
+    patch.chdir(request.param.parent)
+    for module in ("initlab.live", "initlab._output"):
+        patch.setattr(f"{module}.display", lambda *args, **options: None)
+    for cell in nbformat.read(request.param, as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, f"{request.param.name}:{cell.id}", "exec"), space)
+    patch.undo()
+    return live.PICTURES[before:]
+
+
+def settings(control):
+    """The ends of a control and a grid between."""
+    if isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
+        low, high, step = control.min, control.max, control.step
+        grid = [low + step * round((high - low) * k / 8 / step) for k in range(9)]
+        return sorted({type(control.value)(min(v, high)) for v in grid})
+    if hasattr(control, "options"):
+        return [value for _, value in control._options_full]
+    if isinstance(control, live.NewDraw):
+        return [0, 1, 2]
+    if isinstance(control, ipywidgets.Checkbox):
+        return [False, True]
+    raise AssertionError(f"no grid known for {type(control).__name__}")
+
+
+def check(picture, **values):
+    """Set these values and look at the marks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture.set(**values)
+    marks = picture.svg()
+    assert not re.search(r"\b(nan|inf)\b", re.sub(r'aria-label="[^"]*"', "", marks)), values
+    assert len(picture.caption) > 20
+    return marks
+
+
+def test_every_control_moves_its_picture(pictures):
+    for picture in pictures:
+        start = {name: control.value for name, control in picture.controls.items()}
+        for name, control in picture.controls.items():
+            seen = {re.sub(r"m[0-9a-f]{8}", "", check(picture, **{**start, name: value})) for value in settings(control)}
+            assert len(seen) > 1, f"{name} changes nothing"
+
+
+def test_corners_of_all_sliders_together(pictures):
+    for picture in pictures:
+        sliders = {n: settings(c) for n, c in picture.controls.items() if hasattr(c, "min")}
+        choices = {n: settings(c) for n, c in picture.controls.items() if hasattr(c, "options")}
+        for bits in range(2 ** len(sliders)):
+            values = {n: grid[-1 if bits >> k & 1 else 0] for k, (n, grid) in enumerate(sliders.items())}
+            for name, options in choices.items() or {"": [None]}.items():
+                for option in options:
+                    check(picture, **values, **({name: option} if name else {}))
+
+
+def test_same_settings_give_the_same_picture(pictures):
+    for picture in pictures:
+        start = {name: control.value for name, control in picture.controls.items()}
+        first = re.sub(r"m[0-9a-f]{8}", "", check(picture, **start))
+        for control, name in [(c, n) for n, c in picture.controls.items()]:
+            check(picture, **{name: settings(control)[-1]})
+        assert re.sub(r"m[0-9a-f]{8}", "", check(picture, **start)) == first
+
+
+def test_the_event_path_shows_no_error(pictures):
+    """A slider's own event, as the browser sends it, reaches the picture."""
+    for picture in pictures:
+        for control in picture.controls.values():
+            control.value = settings(control)[0]
+            control.value = settings(control)[-1]
+            assert picture.error is None, picture.error
+
+
+def test_chapter_has_a_live_picture(pictures):
+    assert pictures
