@@ -42,6 +42,8 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
     Raises AssertionError with the sentence where it does not hold, TypeError without a prediction or bound.
     """
     got = np.asarray(measured, dtype=float)
+    if got.size == 0:
+        raise ValueError("measured must hold at least one number, got an empty array")
     if predicted is None:
         if (at_least is None) == (at_most is None):
             raise TypeError("claim needs predicted= with rel= or within=, or one of at_least= and at_most=")
@@ -53,20 +55,26 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
     else:
         if (rel is None) == (within is None):
             raise TypeError("claim needs one of rel= (a fraction) and within= (an absolute difference)")
-        want = np.broadcast_to(np.asarray(predicted, dtype=float), got.shape)
+        want = np.asarray(predicted, dtype=float)
+        if want.shape not in ((), got.shape):
+            raise ValueError(f"predicted must be one number or of measured's shape {got.shape}, got shape {want.shape}")
+        want = np.broadcast_to(want, got.shape)
         room = np.full(got.shape, within, dtype=float) if rel is None else rel * np.abs(want)
-        off = np.abs(got - want)
+        with np.errstate(over="ignore", invalid="ignore"):  # a claim about inf fails in words, not with a warning
+            off = np.abs(got - want)
+            share = np.round(np.where(np.isnan(off), np.inf, off / np.maximum(room, 1e-300)), 2)
         holds = bool(np.all(off <= room))  # a nan compares false
-        share = np.where(np.isnan(off), np.inf, off / np.maximum(room, 1e-300))
-        at = np.unravel_index(np.argmax(np.round(share, 2)), got.shape)  # rounding errors must not choose
+        at = np.unravel_index(np.argmax(share), got.shape)  # rounded: the last digits must not choose
         allowed = f"within {_percent(rel)}" if within is None else f"within {number(within, 2)}"
+        if (rel if within is None else within) <= 1e-6:
+            allowed = "equal to rounding"
         many = f" (worst of {got.size})" if got.size > 1 else ""
         row = Claim(sentence, number(got[at], digits) + many, number(want[at], digits), allowed)
         told = f"measured {row.measured}, predicted {row.predicted}, {row.allowed}"
     if not holds:
         raise AssertionError(f"{sentence}: {told}; this does not hold")
     _ledger[sentence] = row
-    print(f"✓ {sentence}: {told}")
+    print(f"✓ {sentence}: {told}" if len(sentence) + len(told) < 95 else f"✓ {sentence}:\n      {told}")
 
 
 class Ledger(list):
@@ -95,13 +103,20 @@ def exercise(name):
     return register
 
 
+class Verdict(int):
+    """1 for a right answer, 0 for any other; as a cell's last value it shows nothing, for `check` has said it."""
+
+    def _ipython_display_(self):
+        pass
+
+
 def check(name, answer=...):
-    """Judge an answer to an exercise such as "02.1": prints a verdict with a hint, returns whether it is right.
+    """Judge an answer to an exercise such as "02.1": prints a verdict with a hint, returns it as a true or false value.
 
     An answer of `...` counts as not attempted.  A wrong answer never raises, so that the page runs on.
     Raises ValueError for an unknown exercise.
     """
-    if name not in _exercises:
+    if name not in _exercises and isinstance(name, str):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(f"initlab.exercises.chapter_{name.split('.')[0]}")
     if name not in _exercises:
@@ -112,6 +127,6 @@ def check(name, answer=...):
         hint = ... if "ellipsis" in str(problem) else f"Your answer stopped with {type(problem).__name__}: {problem}"
     if hint is ...:
         print(f"Exercise {name}: not attempted yet. Put your answer in place of the dots and run the cell again.")
-        return False
-    print(f"Exercise {name}: ✓ right." if hint is None else f"Exercise {name}: not yet. {hint}")
-    return hint is None
+    else:
+        print(f"Exercise {name}: ✓ right." if hint is None else f"Exercise {name}: not yet. {hint}")
+    return Verdict(hint is None)

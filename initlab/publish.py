@@ -27,12 +27,12 @@ def _output(output):
 
 
 def _outputs(outputs):
-    """A cell's outputs in normal form: neighbouring pieces of one stream joined, empty ones left out."""
+    """A cell's outputs in normal form: neighbouring pieces of one stream joined."""
     kept = []
     for output in outputs:
         if output["output_type"] == "stream" and kept and kept[-1].get("name") == output["name"]:
             kept[-1]["text"] += output["text"]
-        elif output.get("data", {}).get("text/plain") != "" or len(output["data"]) > 1:
+        else:
             kept.append(_output(output))
     return kept
 

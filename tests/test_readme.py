@@ -1,0 +1,65 @@
+"""What the README promises: its commands, links, code and pins."""
+
+import pathlib
+import re
+import tomllib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && .venv/bin/"
+
+
+def pins():
+    """name -> exact versions in requirements.txt (some differ by Python or platform)."""
+    found = {}
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"([A-Za-z0-9_.-]+)==(\S+)", line):
+            found.setdefault(match[1].lower(), []).append(match[2])
+        else:
+            assert line.startswith("#") or line == "-e .", line
+    return found
+
+
+def test_the_two_commands_stand_in_blocks_of_their_own():
+    blocks = re.findall(r"^```\n(.*?)^```", README, flags=re.M | re.S)
+    opens = SET_UP + "jupyter lab --allow-root --ServerApp.root_dir=. notebooks/00_start_here.ipynb\n"
+    assert [b for b in blocks if b.startswith("python3")] == [opens, SET_UP + "pytest --nbval\n"]
+
+
+def test_links_and_pictures_exist():
+    local = [a for a in re.findall(r"\]\(([^)\s]+)\)", README) if not a.startswith("http")]
+    assert len(local) >= 8
+    assert [a for a in local if not (ROOT / a).exists()] == []
+    for alt in re.findall(r"!\[(.*?)\]", README):
+        assert len(alt) > 20
+
+
+def test_every_chapter_is_in_the_table():
+    listed = re.findall(r"\]\(notebooks/([^)]+)\)", README)
+    assert listed == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_the_code_block_runs(capsys):
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.M | re.S)
+    exec(code, {})
+    measured, law, low, high = map(float, capsys.readouterr().out.split())
+    # he_normal, 29 layers, the last one linear: E[(dC/dW)^2] = 2 in theory for layer 1
+    assert law == pytest.approx(2.0, rel=1e-9)
+    assert low < measured < high
+
+
+def test_requirements_are_exact_and_end_with_the_package():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "-e ."
+    assert len(pins()) > 80
+
+
+def test_pins_satisfy_the_lower_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = project["dependencies"] + project["optional-dependencies"]["test"]
+    for name, bound in (a.split(">=") for a in asked):
+        for version in pins()[name]:
+            as_numbers = [[int(n) for n in re.findall(r"\d+", v)[:3]] for v in (version, bound)]
+            assert as_numbers[0] >= as_numbers[1], name
