@@ -45,8 +45,8 @@ def test_the_code_block_runs(capsys):
     (code,) = re.findall(r"^```python\n(.*?)^```", README, flags=re.M | re.S)
     exec(code, {})
     measured, law, low, high = map(float, capsys.readouterr().out.split())
-    # he_normal, 29 layers, the last one linear: E[(dC/dW)^2] = 2 in theory for layer 1
-    assert law == pytest.approx(2.0, rel=1e-9)
+    # He: 28 ReLU layers each multiply by 2 / 2, and the input and the cotangent have second moment 1
+    assert law == pytest.approx(1.0, rel=1e-9)
     assert low < measured < high
 
 
