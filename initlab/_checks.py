@@ -1,6 +1,7 @@
 """Checks of arguments: each returns the value, or raises an error that names it, shows it and says what is allowed."""
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 import numpy as np
@@ -37,6 +38,8 @@ def whole(name, value, *, least=1):
 
 def check_widths(widths):
     """`widths` as a list of ints [n_0, ..., n_L] with at least one layer."""
+    if not isinstance(widths, Iterable):
+        raise TypeError(f"widths must be a list [n_0, ..., n_L], got {widths!r}")
     widths = [whole("each of widths", n) for n in widths]
     if len(widths) < 2:
         raise ValueError(f"widths must be [n_0, ..., n_L] with at least two sizes, got {widths}")

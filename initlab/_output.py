@@ -1,10 +1,16 @@
-"""The outputs that notebooks store: a figure as a small PNG with alternative text, and a widget."""
+"""The outputs that notebooks store: a figure as a small PNG with alternative text, and a widget; and when they end."""
 
 import base64
+import contextlib
 import io
+import threading
 
+import numpy as np
+from IPython import get_ipython
 from IPython.display import display
 from PIL import Image
+
+DRAWING = threading.RLock()  # slider events run beside cells, and matplotlib's text engine is not made for two threads
 
 
 def show_png(png, alt, width, height):
@@ -16,17 +22,61 @@ def show_png(png, alt, width, height):
     )
 
 
-def show_widget(widget, plain):
-    """One widget output whose text/plain is constant, so that stored outputs compare."""
+def widget_data(widget, plain):
+    """The mime bundle of a widget, with a text/plain that is constant, so that stored outputs compare."""
     bundle = widget._repr_mimebundle_()
-    data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-    display({**data, "text/plain": plain}, raw=True)
+    return {**(bundle[0] if isinstance(bundle, tuple) else bundle), "text/plain": plain}
+
+
+def show_widget(widget, plain):
+    """One widget output."""
+    display(widget_data(widget, plain), raw=True)
 
 
 def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
     raw, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(raw, format="png", dpi=fig.dpi * scale)
+    with DRAWING:
+        fig.savefig(raw, format="png", dpi=fig.dpi * scale)
     raw.seek(0)
-    Image.open(raw).convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
+    painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
+    palette = dict(colors=256, kmeans=3) if painted else dict(colors=colours)  # smooth RGB images show bands otherwise
+    reduced = Image.open(raw).convert("RGB").quantize(**palette, dither=Image.Dither.NONE)
+    reduced.save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+# --- the end of a widget --------------------------------------------------------------------------------------
+# A front end that runs a cell again drops the cell's outputs first, and says which cell it runs.  The widgets in
+# those outputs can never be seen again, so they are closed; a front end that says nothing keeps them.
+_closers = {}  # id of a cell -> functions that close what it showed
+
+
+def running_cell():
+    """The id of the cell that is being run, None where the front end does not tell."""
+    parent = getattr(get_ipython(), "get_parent", dict)()
+    return (parent.get("metadata") or {}).get("cellId")
+
+
+def close_with_cell(close):
+    """Call `close` when the cell that is being run now is run again."""
+    if (cell := running_cell()) is not None:
+        _closers.setdefault(cell, []).append(close)
+
+
+def close_cell(info):
+    """Close what the last run of this cell showed; IPython calls it before it runs a cell."""
+    for close in _closers.pop(info.cell_id, ()):
+        close()
+
+
+def close_widget(widget):
+    """Close a widget with its layout and style, which are widgets too; not its children."""
+    for part in (widget, getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if part is not None:
+            with contextlib.suppress(AttributeError):  # a style may be a plain string
+                part.close()
+
+
+if (_shell := get_ipython()) is not None:
+    _shell.events.register("pre_run_cell", close_cell)

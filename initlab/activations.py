@@ -66,9 +66,14 @@ _ERFC_FIT = Chebyshev.interpolate(_log_erfc, 34, domain=[2 / (2 + ERFC_LARGEST),
 _ERF_FIT = Chebyshev.interpolate(_erf_over_x, 14, domain=[0.0, 1.0])
 
 
+def _floats(x):
+    x = np.asarray(x)
+    return x.astype(np.result_type(x.dtype, np.float32), copy=False)
+
+
 def erfc(x):
     """1 - erf(x), elementwise, to about 1e-13 relative."""
-    x = np.asarray(x, dtype=np.result_type(x, np.float32))
+    x = _floats(x)
     size = np.minimum(np.abs(x), ERFC_LARGEST)
     t = 2.0 / (2.0 + size)
     tail = t * np.exp(_ERFC_FIT(t) - size * size)
@@ -77,7 +82,7 @@ def erfc(x):
 
 def erf(x):
     """The error function 2/sqrt(pi) int_0^x exp(-t^2) dt, elementwise, to about 1e-14 relative."""
-    x = np.asarray(x, dtype=np.result_type(x, np.float32))
+    x = _floats(x)
     small = np.clip(x, -1.0, 1.0)
     return np.where(np.abs(x) < 1.0, small * _ERF_FIT(small * small), 1.0 - erfc(x)).astype(x.dtype, copy=False)
 
@@ -111,7 +116,7 @@ def _relu(z):
 
 
 def _d_relu(z):
-    return (z > 0).astype(np.result_type(z, np.float32))
+    return np.greater(z, 0).astype(_floats(z).dtype)
 
 
 def _leaky_relu(z):
@@ -168,7 +173,7 @@ def _hardtanh(z):
 
 
 def _d_hardtanh(z):
-    return (np.abs(z) < 1.0).astype(np.result_type(z, np.float32))
+    return np.less(np.abs(z), 1.0).astype(_floats(z).dtype)
 
 
 def _d_erf(z):

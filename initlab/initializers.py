@@ -49,13 +49,14 @@ def fans(shape, groups=1, stride=1):
     """
     shape = _shape(shape)
     kernel = shape[2:]
-    strides = (stride,) * len(kernel) if isinstance(stride, Integral) else tuple(stride)
+    each = isinstance(stride, (tuple, list))
+    if any(not isinstance(s, Integral) or s < 1 for s in (stride if each else [stride])):
+        raise ValueError(f"stride must hold whole numbers of at least 1, got {stride!r}")
+    strides = tuple(stride) if each else (stride,) * len(kernel)
     if len(strides) != len(kernel):
         raise ValueError(f"stride must be one number or {len(kernel)} of them for shape {shape}, got {stride!r}")
     if not isinstance(groups, Integral) or groups < 1 or shape[0] % groups:
         raise ValueError(f"groups must be a whole number that divides the {shape[0]} outputs, got {groups!r}")
-    if any(not isinstance(s, Integral) or s < 1 for s in (stride if isinstance(stride, tuple) else (stride,))):
-        raise ValueError(f"stride must hold whole numbers of at least 1, got {stride!r}")
     area = math.prod(kernel)
     reached, shared = shape[0] * area, groups * math.prod(strides)
     return shape[1] * area, reached // shared if reached % shared == 0 else reached / shared

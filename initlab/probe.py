@@ -92,7 +92,7 @@ def signal(widths, activation, init, *, output_init=None, x=None, batch=64, nets
         raise ValueError(f"init must hold weights of shapes {shapes} for these widths, got {[w.shape for w in given]}")
     if x is not None:
         x = np.asarray(x, dtype=float)
-        if x.ndim != 2 or x.shape[0] != widths[0]:
+        if x.ndim != 2 or x.shape[0] != widths[0] or x.size == 0:
             raise ValueError(f"x must have shape ({widths[0]}, batch), got {x.shape}: examples are columns")
         batch = x.shape[1]
     hidden = None if given is not None else initializer(init)

@@ -8,6 +8,7 @@ far single networks scatter around these means.  Nothing in this module imports 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import signature
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,7 @@ def _panels(edges):
 
 
 _STANDARD = _panels(_EDGES)
+_LARGE = 1e30  # stands in for q = inf
 
 
 def _quadrature(kinks=(0.0,), root_q=1.0):
@@ -49,10 +51,10 @@ def gaussian_mean(f, q=1.0, kinks=(0.0,)):
 
 
 def _mean_square(f, q, kinks):
-    if not math.isfinite(q):
-        return q
+    """E[f(z)**2] for z ~ N(0, q); at q = inf, for a signal that has overflowed, from very large arguments."""
     with np.errstate(over="ignore"):
-        return gaussian_mean(lambda z: np.square(f(z)), q, kinks)
+        second = gaussian_mean(lambda z: np.square(f(z)), _LARGE if q == math.inf else q, kinks)
+    return math.inf if q == math.inf and second > math.sqrt(_LARGE) else second
 
 
 def _q(q):
@@ -69,7 +71,7 @@ def variance_map(activation, q, gain=1.0, sigma_b=0.0):
     phi = as_activation(activation)
     gain, sigma_b = finite("gain", gain, least=0.0), finite("sigma_b", sigma_b, least=0.0)
     second = _mean_square(phi.phi, _q(q), phi.kinks)
-    return (gain**2 * second if gain else 0.0) + sigma_b**2
+    return (gain * gain * second if gain else 0.0) + sigma_b * sigma_b
 
 
 def chi(activation, q, gain=1.0):
@@ -77,9 +79,9 @@ def chi(activation, q, gain=1.0):
 
     Below 1 gradients vanish, above 1 they explode.  Source: Poole et al. 2016, equation 6; Schoenholz et al. 2017.
     """
-    phi, q = as_activation(activation), _q(q)
-    limit = 1e30  # phi' at q = inf is that of very large arguments
-    return finite("gain", gain, least=0.0) ** 2 * _mean_square(phi.dphi, min(q, limit), phi.kinks)
+    phi, gain = as_activation(activation), finite("gain", gain, least=0.0)
+    second = _mean_square(phi.dphi, _q(q), phi.kinks)
+    return gain * gain * second if gain else 0.0
 
 
 def gain(activation, direction="forward", q=1.0):
@@ -127,42 +129,52 @@ def fixed_point(activation, gain=1.0, sigma_b=0.0):
         return 1.0
     step, low, high = (1.05 if start > 0 else 1 / 1.05), 1.0, 1.0
     while excess(high) * start > 0:
-        low, high = high, high * step
+        low, high = high, high * (step if 1e-4 < high < 1e4 else step**20)
         if not 1e-12 < high < 1e30:
             return math.inf if start > 0 else 0.0
     for _ in range(60):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if excess(middle) * start > 0 else (low, middle)
+    if abs(excess(high * step)) < 1e-12:  # no crossing: the excess has only sunk below rounding
+        return math.inf if start > 0 else 0.0
     return math.sqrt(low * high)
 
 
 # --- from one layer to the next, for a whole network -------------------------------------------------------
 def _weight_variance(init, fan_out, fan_in):
     """Var[w] for an initialiser of this name, from its definition; and whether its rows are orthonormal."""
-    name, options = init if isinstance(init, tuple) else (init, {})
-    gain2 = options.get("gain", 1.0) ** 2
-    fan = {
-        "fan_in": fan_in,
-        "fan_out": fan_out,
-        "fan_avg": (fan_in + fan_out) / 2,
-        "fan_geo": (fan_in * fan_out) ** 0.5,
-    }
+    name, options = init if isinstance(init, tuple) and len(init) == 2 else (init, {})
+    if not isinstance(options, dict):
+        raise TypeError(f"init must be a name or a (name, options) pair, got {init!r}")
+
+    def fan(mode):
+        mean, root = (fan_in + fan_out) / 2, math.sqrt(fan_in * fan_out)
+        sizes = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": mean, "fan_geo": root}
+        return sizes[choice("mode", mode, sizes)]
+
+    def square(name, value):
+        value = finite(name, value, least=0.0)
+        return value * value  # inf where value**2 would raise OverflowError
+
     known = {
         "zeros": lambda: 0.0,
-        "normal": lambda: options.get("std", 0.01) ** 2,
-        "truncated_normal": lambda: options.get("std", 0.01) ** 2,
-        "uniform": lambda: options.get("limit", 0.05) ** 2 / 3,
-        "variance_scaling": lambda: gain2 / fan[options.get("mode", "fan_in")],
+        "normal": lambda std=0.01: square("std", std),
+        "truncated_normal": lambda std=0.01: square("std", std),
+        "uniform": lambda limit=0.05: square("limit", limit) / 3,
+        "variance_scaling": lambda gain=1.0, mode="fan_in", distribution="normal": square("gain", gain) / fan(mode),
         "lecun_normal": lambda: 1 / fan_in,
         "lecun_uniform": lambda: 1 / fan_in,
-        "xavier_normal": lambda: gain2 * 2 / (fan_in + fan_out),
-        "xavier_uniform": lambda: gain2 * 2 / (fan_in + fan_out),
-        "he_normal": lambda: 2 / ((1 + options.get("slope", 0.0) ** 2) * fan[options.get("mode", "fan_in")]),
-        "he_uniform": lambda: 2 / ((1 + options.get("slope", 0.0) ** 2) * fan[options.get("mode", "fan_in")]),
+        "xavier_normal": lambda gain=1.0: square("gain", gain) / fan("fan_avg"),
+        "xavier_uniform": lambda gain=1.0: square("gain", gain) / fan("fan_avg"),
+        "he_normal": lambda slope=0.0, mode="fan_in": 2 / ((1 + finite("slope", slope) ** 2) * fan(mode)),
+        "he_uniform": lambda slope=0.0, mode="fan_in": 2 / ((1 + finite("slope", slope) ** 2) * fan(mode)),
         "torch_default": lambda: 1 / (3 * fan_in),
-        "orthogonal": lambda: gain2 / max(fan_in, fan_out),
+        "orthogonal": lambda gain=1.0: square("gain", gain) / max(fan_in, fan_out),
     }
-    return known[choice("initializer for a prediction", name, known)](), name == "orthogonal"
+    variance = known[choice("initializer for a prediction", name, known)]
+    if options and (unknown := set(options) - set(signature(variance).parameters)):
+        raise TypeError(f"{name} has no option {', '.join(sorted(unknown))}")
+    return variance(**options), name == "orthogonal"
 
 
 @dataclass(frozen=True)
@@ -266,13 +278,15 @@ def _power_mean(coefficients, c, spread):
     return value + curve * spread / 2
 
 
-def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64):
+def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sigma_b=0.0):
     """Second moments of z, a, delta and dW in every layer of a random network, and how far networks scatter.
 
     widths = [n_0, ..., n_L]; hidden layers have the activation, the last layer is linear.  init and output_init are
-    a name or a (name, options) pair; the inputs have second moment x2 and the cotangent is N(0, 1).
+    a name or a (name, options) pair; the inputs have second moment x2, the biases of every layer the standard
+    deviation sigma_b, and the cotangent is N(0, 1).
 
-        E[z_l^2] = fan_in Var[w] E[a_{l-1}^2]      E[delta_l^2] = n_{l+1} Var[w_{l+1}] E[delta_{l+1}^2] E[phi'^2]
+        E[z_l^2] = fan_in Var[w] E[a_{l-1}^2] + sigma_b^2
+        E[delta_l^2] = n_{l+1} Var[w_{l+1}] E[delta_{l+1}^2] E[phi'^2]
         E[(dC/dW_l)^2] = E[a_{l-1}^2] E[delta_l^2]
 
     The scatter is that of a mean over `batch` examples of independent inputs, to first order in 1 / width: layer l
@@ -282,7 +296,7 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64):
     the scatter of ReLU networks.
     """
     widths, phi = check_widths(widths), as_activation(activation)
-    x2, batch = finite("x2", x2, least=0.0), whole("batch", batch)
+    x2, batch, sigma_b = finite("x2", x2, least=0.0), whole("batch", batch), finite("sigma_b", sigma_b, least=0.0)
     depth, one = len(widths) - 1, 1.0 / batch
     laws = [_weight_variance(init, n, m) for m, n in pairwise(widths[:-1])]
     laws.append(_weight_variance(init if output_init is None else output_init, widths[-1], widths[-2]))
@@ -291,18 +305,20 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64):
     linear = as_activation("linear")
     with np.errstate(over="ignore", invalid="ignore"):
         for n, (variance, _) in enumerate(laws, start=1):
-            z2[n] = widths[n - 1] * variance * a2[n - 1] if variance else 0.0
+            z2[n] = (widths[n - 1] * variance * a2[n - 1] if variance else 0.0) + sigma_b * sigma_b
             a2[n] = z2[n] if n == depth else _mean_square(phi.phi, z2[n], phi.kinks)
         delta2[depth] = 1.0
         for n in range(depth - 1, 0, -1):
             delta2[n] = widths[n + 1] * laws[n][0] * delta2[n + 1] * chi(phi, z2[n])
         dw2[1:] = a2[:-1] * delta2[1:]
-    log_std = _scatter(widths, [phi] * (depth - 1) + [linear], laws, z2, one)
+    with np.errstate(invalid="ignore"):
+        free = 1.0 - np.where(z2 > 0, sigma_b * sigma_b / z2, 0.0)  # the weights' share of E[z^2]
+    log_std = _scatter(widths, [phi] * (depth - 1) + [linear], laws, z2, one, free)
     return Prediction(z2, a2, delta2, dw2, log_std)
 
 
-def _scatter(widths, phis, laws, z2, one):
-    """Standard deviations of the logs of z2, a2, delta2 and dw2; `one` is 1 / batch."""
+def _scatter(widths, phis, laws, z2, one, free):
+    """Standard deviations of the logs of z2, a2, delta2, dw2; `one` is 1 / batch, `free` is 1 - sigma_b^2 / z2."""
     depth = len(widths) - 1
     seen = [moments(phi, q) if 0 < q < math.inf else moments(phi, 1.0) for phi, q in zip(phis, z2[1:], strict=True)]
     # forward: correlation of two examples (mean c, variance s), and variances of log z2 and log a2
@@ -311,15 +327,16 @@ def _scatter(widths, phis, laws, z2, one):
     corr, spread = 0.0, 1.0 / widths[0]
     var_a[0] = 2.0 * one / widths[0]
     for n in range(1, depth + 1):
-        m, width, exact = seen[n - 1], widths[n], laws[n - 1][1] and widths[n] >= widths[n - 1]
+        m, width, exact = seen[n - 1], widths[n], laws[n - 1][1] and widths[n] >= widths[n - 1] and free[n] == 1
+        corr, spread = 1 - free[n] * (1 - corr), free[n] ** 2 * spread  # a bias is the same for all examples
         c[n], s[n] = corr, spread
         shared = corr**2 + spread
         own = 0.0 if exact else 2.0 * (one + (1 - one) * shared) / width
-        var_z[n] = var_a[n - 1] + np.log1p(own)
+        var_z[n] = free[n] ** 2 * var_a[n - 1] + np.log1p(own)
         joint = one * m.fourth + (1 - one) * _power_mean(m.forward, corr, spread)
         noise = (joint - 1) / width - (2 * m.pull**2 * (one + (1 - one) * shared) / width if exact else 0.0)
-        pull[n] = m.pull
-        var_a[n] = m.pull**2 * var_a[n - 1] + np.log1p(max(noise, 0.0))
+        pull[n] = m.pull * free[n]
+        var_a[n] = pull[n] ** 2 * var_a[n - 1] + np.log1p(max(noise, 0.0))
         value, slope, curve = _series(m.overlap, corr)
         new = min(value + curve * spread / 2, 1.0)
         spread = min(slope**2 * spread + (1 - new**2) ** 2 / width, 1 - new**2)
@@ -334,7 +351,7 @@ def _scatter(widths, phis, laws, z2, one):
     var_own[depth] = 2.0 * one / widths[depth]
     for n in range(depth - 1, 0, -1):
         m, width, exact = seen[n - 1], widths[n], laws[n][1] and widths[n] >= widths[n + 1]
-        tilt[n] = m.tilt
+        tilt[n] = m.tilt * free[n]
         own = one * 3 * m.dfourth + (1 - one) * (1 + 2 * spread) * _power_mean(m.backward, c[n], s[n])
         kept = 2 * (one + (1 - one) * spread) / width if exact else 0.0
         var_own[n] = var_own[n + 1] + np.log1p(max((own - 1) / width - kept, 0.0))

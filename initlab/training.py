@@ -70,6 +70,21 @@ def _steps(optimizer, momentum):
     return adam
 
 
+def _targets(y, examples, outputs, loss):
+    """y as an array that fits the loss, or the error a learner needs."""
+    y = np.asarray(y)
+    if loss == "squared_error":
+        if y.shape != (outputs, examples):
+            raise ValueError(f"y must hold targets of shape ({outputs}, {examples}), got shape {y.shape}")
+        return y
+    if y.shape != (examples,):
+        raise ValueError(f"y must hold one label for each of the {examples} examples, got shape {y.shape}")
+    last = max(outputs, 2) - 1  # one output serves two classes
+    if (wrong := y[~np.isin(y, np.arange(last + 1))]).size:
+        raise ValueError(f"y must hold labels from 0 to {last} for {outputs} outputs, got {wrong[0]}")
+    return y.astype(int)
+
+
 def train(
     net,
     x,
@@ -92,14 +107,14 @@ def train(
     2 `every`, ... and its results are kept: copy what you want to keep.  Stops where the loss is no longer finite.
     Raises ValueError or TypeError for bad arguments.
     """
-    x, y = np.asarray(x), np.asarray(y)
-    if x.ndim != 2 or x.shape[1] != y.shape[-1]:
-        raise ValueError(f"x must be (n_0, examples) with one label each, got x {x.shape} and y {y.shape}")
+    x = np.asarray(x)
+    if x.ndim != 2 or x.size == 0:
+        raise ValueError(f"x must have shape (n_0, examples), got {x.shape}: examples are columns")
+    y = _targets(y, x.shape[1], len(net.b[-1]), choice("loss", loss, LOSSES))
     steps, every, batch = whole("steps", steps, least=0), whole("every", every), whole("batch", batch)
     lr, momentum = finite("lr", lr, least=0.0), finite("momentum", momentum, least=0.0)
     check_rng(rng)
-    cost = LOSSES[choice("loss", loss, LOSSES)]
-    update = _steps(choice("optimizer", optimizer, ("sgd", "adam")), momentum)
+    cost, update = LOSSES[loss], _steps(choice("optimizer", optimizer, ("sgd", "adam")), momentum)
     history, memories = History(), [({}, {}) for _ in range(net.depth + 1)]
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(steps):

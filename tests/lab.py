@@ -1,6 +1,7 @@
 """A private JupyterLab and a headless Chromium, for the browser tests and the live benchmark."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -23,8 +24,11 @@ CHROMIUM_OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--no-proxy-server",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing else can be reached
 ]
 HOW_TO_GET = "browser tests need playwright (pip install -e .[browser]) and Chromium (Debian: apt install chromium)"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 SETTINGS = {  # no news popup, no windowing, no saving behind the test's back
     "@jupyterlab/apputils-extension/notification": {
@@ -85,6 +89,18 @@ def _wait_until_up(url, token, server, log, seconds=90):
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
+def missing():
+    """Whether playwright, or any Chromium for it, is not installed."""
+    if importlib.util.find_spec("playwright") is None:
+        return True
+    if CHROMIUM is not None:
+        return False
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:  # the browser that playwright itself can install
+        return not os.path.exists(play.chromium.executable_path)
+
+
 @contextlib.contextmanager
 def browser():
     """A headless Chromium."""
@@ -107,6 +123,7 @@ RUN_ALL = """async seconds => {
     const late = new Promise((_, no) => setTimeout(() => no(new Error('Run All took too long')), seconds * 1000));
     await Promise.race([jupyterapp.commands.execute('notebook:run-all-cells'), late]);
 }"""
+SAVE = """async () => { await jupyterapp.commands.execute('docmanager:save'); }"""
 OUTPUTS = """() => jupyterapp.shell.currentWidget.content.model.toJSON().cells.flatMap(c => c.outputs || [])"""
 CHANGED = """([box, old]) => document.querySelectorAll('.initlab-live-picture')[box]?.innerHTML !== old"""
 
@@ -114,8 +131,8 @@ CHANGED = """([box, old]) => document.querySelectorAll('.initlab-live-picture')[
 class Notebook:
     """One notebook, open in its own page of a JupyterLab."""
 
-    def __init__(self, page, server, name):
-        self.page, (self.url, self.token), self.name = page, server, name
+    def __init__(self, page, server, file):
+        self.page, (self.url, self.token), self.file, self.name = page, server, file, file.name
         self.problems, self.foreign = [], []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
 
@@ -144,6 +161,11 @@ class Notebook:
             for o in self.outputs()
             if o["output_type"] == "error" or o.get("name") == "stderr"
         ]
+
+    def save(self):
+        """Save it, and return the file's bytes."""
+        self.page.evaluate(SAVE)
+        return self.file.read_bytes()
 
     def pictures(self):
         return self.page.locator(".initlab-live-picture")
@@ -198,6 +220,15 @@ class Notebook:
             code,
         )
 
+    def until(self, holds, seconds=20):
+        """Wait until a function returns something true, and return that."""
+        end = time.monotonic() + seconds
+        while not (value := holds()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"still not: {holds.__doc__ or holds.__name__}")
+            self.page.wait_for_timeout(30)  # keeps the page's events coming
+        return value
+
     def close(self):
         with contextlib.suppress(Exception):
             self.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
@@ -205,19 +236,18 @@ class Notebook:
 
 
 def open_notebook(chromium, server, root, path, *, kernel=True, width=1400, height=1000):
-    """A copy of `path` in `root`, opened in a fresh context whose requests to other machines are refused and noted."""
+    """A copy of `path` in `root`, opened in a fresh context; what it asks of other machines is noted, and fails."""
     target = root / pathlib.Path(path).name
-    shutil.copy(path, target)
+    if target != pathlib.Path(path):
+        shutil.copy(path, target)
     context = chromium.new_context(viewport=dict(width=width, height=height))
-    notebook = Notebook(context.new_page(), server, target.name)
+    notebook = Notebook(context.new_page(), server, target)
+    own = (notebook.url, notebook.url.replace("http", "ws", 1), "data:", "blob:", "about:")
 
-    def gate(route):
-        address = route.request.url
-        if address.startswith((notebook.url, "data:", "blob:")):
-            route.continue_()
-        else:
+    def note(address):
+        if not address.startswith(own):
             notebook.foreign.append(address)
-            route.abort()
 
-    context.route("**/*", gate)
+    context.on("request", lambda request: note(request.url))
+    notebook.page.on("websocket", lambda socket: note(socket.url))
     return notebook.open(kernel=kernel)

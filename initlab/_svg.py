@@ -1,0 +1,166 @@
+"""matplotlib artists as SVG text: a renderer that writes down what they draw instead of painting it.
+
+matplotlib itself resolves transforms, scales, steps, gaps, dashes, alignment and clip boxes before it calls a
+renderer, so what arrives here is already in pixels.  The text has no ids: nothing in it can clash with another
+picture on the page.  Text becomes outlines, formulas included.  Hatches and non-rectangular clip paths are not drawn.
+"""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib.backend_bases import RendererBase
+from matplotlib.colors import to_hex
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
+from PIL import Image
+
+FAR = 1e5  # pixels; what lies further out, infinity too, is moved here, because browsers refuse to draw inf
+MARGIN = 50  # pixels around the figure beyond which lines are cut
+LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
+CAPS = {"projecting": ' stroke-linecap="square"', "round": ' stroke-linecap="round"', "butt": ""}
+JOINS = {"round": ' stroke-linejoin="round"', "bevel": ' stroke-linejoin="bevel"', "miter": ""}
+
+
+def _pixels(points, transform):
+    """Points under a transform, y up; unlike `transform.transform` it keeps (x, inf) at its x."""
+    a, b, c, d, e, f = transform.get_affine().to_values()
+    x, y = np.asarray(transform.transform_non_affine(points), dtype=float).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = np.column_stack(((a * x if c == 0 else a * x + c * y) + e, (d * y if b == 0 else b * x + d * y) + f))
+    return np.clip(out, -FAR, FAR)
+
+
+def _relative(path, transform):
+    """The outline of a marker as relative commands, to follow a move to where the marker stands."""
+    a, b, c, d, e, f = transform.get_affine().to_values()
+    if path is Path.unit_circle() and a == d and (b, c, e, f) == (0, 0, 0, 0):
+        return f"m{-a:.2f},0a{a:.2f},{a:.2f} 0 1 0 {2 * a:.2f},0a{a:.2f},{a:.2f} 0 1 0 {-2 * a:.2f},0z"
+    out, at = [], np.zeros((1, 2))
+    for corners in Path(_pixels(path.vertices, transform), path.codes).to_polygons(closed_only=False):
+        closed = len(corners) > 1 and np.array_equal(corners[0], corners[-1])
+        corners = np.round(corners[:-1] if closed else corners, 2) * (1, -1)  # rounded before: errors do not add up
+        steps = np.diff(np.vstack((at, corners)), axis=0).tolist()
+        out.append("m" + " ".join(f"{x:.2f},{y:.2f}" for x, y in steps) + ("z" if closed else ""))
+        at = corners[:1] if closed else corners[-1:]
+    return "".join(out)
+
+
+def data_url(rgba):
+    """An RGBA array, first row at the top, as a data URL; small effort in compression, because it moves."""
+    picture, png = Image.fromarray(np.ascontiguousarray(rgba)), io.BytesIO()
+    if rgba[..., 3].min() == 255:
+        picture = picture.convert("RGB")
+    picture.save(png, format="png", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+
+
+class Overlay(RendererBase):
+    """Draw artists on it one after another, then `take()` the SVG elements.  Sizes are in pixels, y up."""
+
+    def __init__(self, width, height, dpi):
+        super().__init__()
+        self.width, self.height, self.dpi = width, height, dpi
+        self._parts, self._clip = [], None
+
+    def take(self):
+        """The elements drawn so far, as text; the overlay is empty again afterwards."""
+        self._enter(None)
+        text, self._parts = "".join(self._parts), []
+        return text
+
+    # --- what matplotlib asks of a renderer ---------------------------------------------------------------------
+    def flipy(self):
+        return False
+
+    def get_canvas_width_height(self):
+        return self.width, self.height
+
+    def points_to_pixels(self, points):
+        return points * self.dpi / 72
+
+    def option_scale_image(self):
+        return True
+
+    def draw_path(self, gc, path, transform, rgbFace=None):
+        paint, _ = self._paint(gc, rgbFace)
+        self._put(gc, f'<path {paint} d="{self._data(path, transform, cut=rgbFace is None)}"/>')
+
+    def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
+        at = _pixels(path.vertices, trans)
+        at = at[np.isfinite(at).all(axis=1)]
+        if len(at) == 1:  # a collection of one path: it may be long, and rounded steps would add up
+            self.draw_path(gc, marker_path, marker_trans.frozen().translate(*at[0]), rgbFace)
+            return
+        shape, (paint, flat) = _relative(marker_path, marker_trans), self._paint(gc, rgbFace)
+        ones = [f"M{x:.1f},{self.height - y:.1f}{shape}" for x, y in at.tolist()]
+        # overlapping markers look the same drawn as one path only where they are of one opaque colour
+        self._put(gc, "".join(f'<path {paint} d="{d}"/>' for d in (["".join(ones)] if flat else ones)))
+
+    def draw_image(self, gc, x, y, im, transform=None):
+        height, width = im.shape[:2]
+        if not height or not width:
+            return
+        top = f'href="{data_url(im[::-1])}" width="{width}" height="{height}" preserveAspectRatio="none"'
+        if transform is None:
+            self._put(gc, f'<image {top} x="{x:.1f}" y="{self.height - y - height:.1f}"/>')
+            return
+        place = Affine2D().scale(1 / width, -1 / height).translate(0, 1) + transform
+        place = place + Affine2D().translate(x, y).scale(1, -1).translate(0, self.height)
+        matrix = " ".join(f"{v:.6g}" for v in place.get_affine().to_values())
+        seen = "" if gc.get_alpha() == 1 else f' opacity="{gc.get_alpha():.3g}"'
+        self._put(gc, f'<image {top} transform="matrix({matrix})"{seen} style="image-rendering:pixelated"/>')
+
+    # --- writing ------------------------------------------------------------------------------------------------
+    def _data(self, path, transform, cut):
+        """The `d` of a path; an open line (`cut`) is cut at the margin and thinned out where it is very long."""
+        box = (-MARGIN, -MARGIN, self.width + MARGIN, self.height + MARGIN) if cut else None
+        path = Path(_pixels(path.vertices, transform), path.codes)
+        path = path.cleaned(remove_nans=True, clip=box, simplify=cut and path.should_simplify, curves=True)
+        out, previous, height = [], None, self.height
+        for code, (x, y) in zip(path.codes.tolist(), path.vertices.tolist(), strict=True):
+            if code == Path.STOP:
+                break
+            if code == Path.CLOSEPOLY:
+                out.append("Z")
+            else:  # a letter holds until the next one
+                out.append(f"{' ' if code == previous else LETTERS[code]}{x:.1f},{height - y:.1f}")
+            previous = None if code == Path.MOVETO else code
+        return "".join(out)
+
+    def _paint(self, gc, fill):
+        """(attributes of fill and stroke, whether all is of one opaque colour)."""
+        forced, out, seen = gc.get_alpha() if gc.get_forced_alpha() else None, [], []
+        width = self.points_to_pixels(gc.get_linewidth())
+        for kind, color in (("fill", fill), ("stroke", gc.get_rgb() if width > 0 else None)):
+            opacity = 0.0 if color is None else (color[3] if len(color) > 3 else 1.0) if forced is None else forced
+            if opacity == 0:
+                out += ['fill="none"'] if kind == "fill" else []  # an absent stroke is none, an absent fill black
+                continue
+            seen.append((to_hex(color[:3]), opacity))
+            out.append(f'{kind}="{seen[-1][0]}"' + ("" if opacity == 1 else f' {kind}-opacity="{opacity:.3g}"'))
+            if kind == "stroke":
+                offset, dashes = gc.get_dashes()
+                dashes = " ".join(f"{self.points_to_pixels(v):.4g}" for v in (() if dashes is None else dashes))
+                start = f' stroke-dashoffset="{self.points_to_pixels(offset):.3g}"' if dashes and offset else ""
+                pattern = f' stroke-dasharray="{dashes}"{start}' if dashes else ""
+                out.append(f'stroke-width="{width:.4g}"{pattern}{CAPS[gc.get_capstyle()]}{JOINS[gc.get_joinstyle()]}')
+        return " ".join(out), all(opacity == 1 for _, opacity in seen) and len(set(seen)) < 2
+
+    def _enter(self, clip):
+        """Open the nested <svg> that shows only this rectangle, and close the one before."""
+        if clip == self._clip:
+            return
+        if self._clip is not None:
+            self._parts.append("</svg>")
+        if clip is not None:
+            x, y, w, h = clip
+            box = f"{x:.1f} {self.height - y - h:.1f} {w:.1f} {h:.1f}"
+            place = 'x="{}" y="{}" width="{}" height="{}"'.format(*box.split())
+            self._parts.append(f'<svg {place} viewBox="{box}">')
+        self._clip = clip
+
+    def _put(self, gc, element):
+        clip = gc.get_clip_rectangle()
+        self._enter(None if clip is None else tuple(float(v) for v in clip.bounds))
+        self._parts.append(element)
