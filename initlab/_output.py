@@ -40,7 +40,7 @@ def small_png(fig, scale=2, colours=128):
         fig.savefig(raw, format="png", dpi=fig.dpi * scale)
     raw.seek(0)
     painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
-    palette = dict(colors=256, kmeans=3) if painted else dict(colors=colours)  # smooth RGB images show bands otherwise
+    palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images
     reduced = Image.open(raw).convert("RGB").quantize(**palette, dither=Image.Dither.NONE)
     reduced.save(small, format="png", optimize=True)
     return small.getvalue()

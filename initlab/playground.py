@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from initlab import plots
 from initlab.training import cross_entropy, train
 
-REACH = 1.75  # the decision surface is drawn over [-REACH, REACH] in both directions
+REACH = 1.9  # the decision surface is drawn over [-REACH, REACH] in both directions
 CELLS = 80  # and computed at CELLS x CELLS points
 SURFACE = LinearSegmentedColormap.from_list("labels", ["#7fb8d8", "#f7f7f7", "#f0ac80"], N=13)  # in steps, like a map
 LOSS, GRADIENT = (1e-3, 1e2), (1e-6, 1e2)  # the ranges drawn; what lies beyond is drawn at the end
@@ -41,6 +41,41 @@ def has_twin(rows, tolerance=1e-6):
     return (np.abs(rows[:, None] - rows[None]) <= tolerance).all(axis=2).sum(axis=1) > 1
 
 
+def best_line(x, y, directions=720):
+    """The largest share of points x (2, n) with labels y (n,) in 0 / 1 that any straight line puts on the right side.
+
+    Every threshold is tried in each of `directions` directions, with either label on either side.
+    """
+    best, count = 0.0, np.arange(1, y.size + 1)
+    for angle in np.arange(directions) * np.pi / directions:
+        ones = np.cumsum(y[np.argsort(np.cos(angle) * x[0] + np.sin(angle) * x[1])])  # below each threshold
+        right = (count - ones + y.sum() - ones) / y.size
+        best = max(best, right.max(), 1 - right.min())
+    return float(best)
+
+
+def pairs(gaps, x, y, *, steps, lr, centre=0.5):
+    """Train many pairs of tanh units, v1 tanh(w1 x) + v2 tanh(w2 x), by full-batch gradient descent on half the
+    mean squared error.
+
+    w1, w2 = centre +- gaps[0] / 2 and v1, v2 = centre +- gaps[1] / 2 at the start; gaps has shape (2, pairs), x and
+    y shape (n,).  Returns (losses, distances), each (steps, pairs), before every step; a distance is
+    sqrt((w1 - w2)^2 + (v1 - v2)^2).
+    """
+    half = np.stack([gaps, -np.asarray(gaps)], axis=1)[..., None] / 2
+    w, v = centre + half  # each (2, pairs, 1): the two units come first
+    losses, distances = [], []
+    for _ in range(steps):
+        a = np.tanh(w * x)
+        error = (v * a).sum(axis=0) - y
+        losses.append((error * error).mean(axis=-1) / 2)
+        distances.append(np.hypot(w[0] - w[1], v[0] - v[1])[:, 0])
+        dw = (v * (1 - a * a) * x * error).mean(axis=-1, keepdims=True)
+        dv = (a * error).mean(axis=-1, keepdims=True)
+        w, v = w - lr * dw, v - lr * dv
+    return np.array(losses), np.array(distances)
+
+
 @dataclass(frozen=True)
 class Recording:
     """One training: the points x (2, n) and labels y (n,), and per recorded step the network and what it does.
@@ -66,6 +101,7 @@ def record(net, x, y, *, steps, every, rng, **options):
     """Train `net`, one output and labels 0 / 1, for `steps` steps; return the `Recording` of steps 0, every, ...
 
     Further options are those of `initlab.train` (lr, batch, momentum, optimizer).  Full-data loss and gradients.
+    Raises ValueError where the loss is not finite before the first step.
     """
 
     def look(net, trace, grads, step):
@@ -75,6 +111,8 @@ def record(net, x, y, *, steps, every, rng, **options):
         return net.copy(), loss, np.mean((trace.output[0] > 0) == y), norms
 
     history = train(net, x, y, steps=steps + 1, every=every, rng=rng, record=look, **options)
+    if not history.records:
+        raise ValueError("the loss is not finite before the first step: smaller weights leave something to record")
     nets, loss, accuracy, gradient = zip(*history.records, strict=True)
     return Recording(
         x, y, np.array(history.recorded), list(nets), np.array(loss), np.array(accuracy), np.array(gradient)
@@ -120,7 +158,7 @@ class Board:
         at = [np.stack([np.full(n, k), 0.5 - (np.arange(n) + 0.5) / n], axis=1) for k, n in enumerate(widths)]
         gap = np.full(2, np.nan)  # edges of one look are one line with gaps
         self.ends = np.array([(a, b, gap) for left, right in pairwise(at) for b in right for a in left])
-        self.edges = ax.add_collection(LineCollection([], zorder=2))
+        self.edges = ax.add_collection(LineCollection([], zorder=2, antialiaseds=False))  # a smaller PNG
         self.spots, look = np.concatenate(at), dict(marker="o", markersize=11, color=plots.INK, linestyle="none")
         (self.alone,) = ax.plot([0], [0], markerfacecolor="white", zorder=3, **look)
         (self.twins,) = ax.plot([0], [0], markerfacecolor="#b0b0b0", zorder=3, **look)

@@ -204,3 +204,47 @@ class SignalPanels:
             self.measured[k].set_data(layers, np.ravel(getattr(found, field))[kept])
             line.set_data(layers, getattr(law, field)[kept])
             fill.set_data(layers, *(edge[kept] for edge in law.band(field)))
+
+
+class SpectrumPanels:
+    """Singular values as a histogram and a circle's image, as the artists of a live picture.
+
+    `move(s, shares, circle)`: s of shape (n,), counted in units of their root mean square; `shares` the predicted
+    share of each bin, below EDGES[0] and between neighbouring EDGES (log10), or None; circle of shape (2, points),
+    enlarged or shrunk by a power of ten where it would not fit, and the picture says so.
+    """
+
+    EDGES = np.arange(-6, 1.6, 0.5) - 0.25
+    POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+    def __init__(self):
+        self.fig, (left, right) = panels(2, size=(9.0, 3.6), width_ratios=[1.4, 1])
+        bins, empty, turn = (
+            np.append(self.EDGES[0] - 0.5, self.EDGES),
+            np.zeros(self.EDGES.size),
+            np.linspace(0, 6.3, 99),
+        )
+        self.bars = left.stairs(empty, bins, fill=True, color=SKY, label="measured")
+        self.law = left.stairs(empty, bins, color=INK, linewidth=1.4, label="theory for infinite width (not for tanh)")
+        left.set(xlim=(bins[0], bins[-1]), ylim=(0, 1.05), xlabel="s / root mean square", ylabel="share")
+        left.set_title("singular values")
+        left.set_xticks([-6.5, *range(-5, 2)], ["less", *(f"$10^{{{k}}}$" for k in range(-5, 2))])
+        left.legend(loc="upper left")
+        right.plot(np.cos(turn), np.sin(turn), color=GREY, linestyle="--", linewidth=1)
+        (self.ring,) = right.plot([], [], color=BLUE)
+        (self.start,) = right.plot([], [], "o", color=ORANGE)
+        self.note = right.text(3.3, -2.5, "", ha="right", va="bottom")
+        right.set(xlim=(-3.4, 3.4), ylim=(-2.6, 2.6), aspect="equal", title="a circle of inputs, after all layers")
+        self.artists = [self.bars, self.law, self.ring, self.start, self.note]
+
+    def move(self, s, shares, circle):
+        size = np.sqrt(np.mean(s**2))
+        self.bars.set_data(np.diff([np.mean(s <= size * 10.0**edge) for edge in self.EDGES], prepend=0.0))
+        self.law.set_visible(shares is not None)
+        if shares is not None:
+            self.law.set_data(shares)
+        largest = float(np.abs(circle).max())
+        zoom = -round(np.log10(largest)) if largest > 0 else 0
+        self.ring.set_data(*(10.0**zoom * circle))
+        self.start.set_data(*(10.0**zoom * circle[:, :1]))
+        self.note.set_text("drawn × 10" + str(zoom).translate(self.POWERS) if zoom else "")

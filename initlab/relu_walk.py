@@ -1,4 +1,4 @@
-"""Random ReLU networks at one input: the exact law of their lengths, and many networks drawn from it.
+"""Random ReLU networks at one input: the exact law of their lengths, many networks drawn from it, and their picture.
 
 With Gaussian weights, what a ReLU layer does to the length of one input depends on nothing but how many of its units
 are on and on chi-square variables.  So log M, M the mean square of a layer, is a random walk, and hundreds of networks
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from matplotlib.colors import to_rgb
 
+from initlab import plots
 from initlab._checks import choice, finite, whole
 from initlab.activations import erfc
 
@@ -129,3 +131,47 @@ class ReluWalks:
             delta[n] = np.where(alive, delta[n] + s2 / np.where(alive, a[n], 1.0), 0.0)
         dw[1:] = a[:-1] * delta[1:]
         return Walks(a.T, delta.T, dw.T)
+
+
+class WalkPanels:
+    """Many networks as thin lines against the layer: forward, backward and weight gradient, with law and band.
+
+    `move(walks, law)` takes `Walks` (or anything with fields of shape (nets, L + 1)) and a `WalkLaw`.  The first `nets`
+    of them are drawn, with at most `points` corners each, so that a slider can move them; dead ones fall off below.
+    """
+
+    def __init__(self, depth, nets=50, points=11):
+        self.nets, self.points = whole("nets", nets), whole("points", points, least=2)
+        self.fig, self.axes = plots.three_panels(depth)
+        plots.log_range(self.axes, 1e-100, 1e100)  # the widest labels come first: the layout is made for them
+        one, style = np.ones(2), dict(linewidth=0.8, antialiased=False, zorder=2)  # sharp lines make a small PNG
+        tints = [tuple(0.4 + 0.6 * v for v in to_rgb(plots.QUANTITIES[field].color)) for field in FIELDS]
+        self.lines = [ax.plot(one, one, color=tint, **style)[0] for ax, tint in zip(self.axes, tints, strict=True)]
+        self.means, self.bands = zip(*(plots.theory(ax, one, (one, one)) for ax in self.axes), strict=True)
+        dashed = dict(color=plots.INK, linewidth=1.4, linestyle="--", zorder=4)
+        self.medians = [ax.plot(one, one, **dashed)[0] for ax in self.axes]
+        self.fig.legend(
+            [tuple(self.lines), self.means[0], self.medians[0], self.bands[0]],
+            [f"{nets} networks", "theory: mean over networks", "theory: median", "theory: 95 % of networks"],
+            loc="outside lower center", ncols=4, handler_map=plots.TUPLE,
+        )  # fmt: skip
+        self.artists = [*self.bands, *self.lines, *self.means, *self.medians]
+
+    def move(self, walks, law):
+        low, high = 1.0, 1.0
+        for k, field in enumerate(FIELDS):
+            layers = np.arange(len(law.mean(field)))
+            layers = layers[:-1] if field == "a2" else layers[1:]  # the output is linear; the input has no gradient
+            at = layers[np.unique(np.linspace(0, len(layers) - 1, self.points).astype(int))]
+            drawn = np.pad(getattr(walks, field)[: self.nets, at], ((0, 0), (0, 1)), constant_values=np.nan)
+            self.lines[k].set_data(np.tile(np.append(at, np.nan), len(drawn)), drawn.ravel())
+            mean, median, band = (
+                law.mean(field)[layers],
+                law.median(field)[layers],
+                np.array(law.band(field))[:, layers],
+            )
+            self.means[k].set_data(layers, mean)
+            self.medians[k].set_data(layers, median)
+            self.bands[k].set_data(layers, *band)
+            low, high = min(low, band.min(), mean.min()), max(high, band.max(), mean.max())
+        plots.log_range(self.axes, low, high)

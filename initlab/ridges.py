@@ -86,6 +86,7 @@ class Ridges:
         self.below.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         self.below.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         self.below.yaxis.set_minor_locator(NullLocator())
+        self.below.margins(y=0.12)
         self.below.legend(handles=[*lines, self._marks[0]], loc="center right", fontsize=9)
         start = dict(marker="o", markersize=8, color=INK, linestyle="none", clip_on=False)
         (self._dot,) = self.below.plot([first], [lines[0].get_ydata()[0]], **start)

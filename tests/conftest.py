@@ -5,9 +5,13 @@ import os
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before numpy: with several, small matrices are many times slower
 
+import hypothesis  # noqa: E402
 import lab  # noqa: E402
 import matplotlib.font_manager  # noqa: E402, F401  (builds its cache here, or the first figure of a notebook warns)
 import pytest  # noqa: E402
+
+hypothesis.settings.register_profile("calm", deadline=None, derandomize=True)  # nothing depends on time or luck
+hypothesis.settings.load_profile("calm")
 
 
 @pytest.fixture(scope="session")

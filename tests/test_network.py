@@ -134,6 +134,8 @@ def test_the_last_layer_and_the_biases_may_have_their_own_initialiser():
 
     one = MLP(WIDTHS, "relu", ones, np.random.default_rng(6), bias_init=("constant", {"value": 0.5}))
     assert seen == [(5, 3), (4, 5), (6, 4), (2, 6)]
+    MLP(WIDTHS, "relu", "zeros", np.random.default_rng(6), bias_init=ones)
+    assert seen[4:] == [(5, 1), (4, 1), (6, 1), (2, 1)]
     assert all((b == 0.5).all() for b in one.b[1:])
     # 3 ones in: 3.5 each, then 5 * 3.5 + 0.5 = 18, 4 * 18 + 0.5, 6 * 72.5 + 0.5
     np.testing.assert_array_equal(one.forward(np.ones((3, 1))).output, np.full((2, 1), 435.5))

@@ -15,7 +15,7 @@ from initlab.activations import ACTIVATIONS, Activation
 QUIET = settings(deadline=None, max_examples=25, derandomize=True)
 NAMES = list(ACTIVATIONS)
 FIELDS = ("z2", "a2", "delta2", "dw2")
-QS = (1e-8, 1e-3, 0.1, 1.0, 3.0, 20.0, 400.0)
+QS = (1e-8, 1e-3, 0.1, 1.0, 3.0, 20.0, 1e4)
 
 
 def quadrature(f, q):

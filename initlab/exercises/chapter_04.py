@@ -23,7 +23,7 @@ def symmetric_law(answer):
     a, total = np.maximum(z, 0), np.mean(z**2)
     share, kept = np.mean(a**2) / total, a.var() / z.var()
     if abs(share - 0.5) > 0.03:
-        return f"ReLU keeps {share:.2g} of its mean square. A symmetric law keeps 0.5; very long tails hide it in a sample."
+        return f"ReLU keeps {share:.2g} of its mean square. A symmetric law keeps 0.5 (very long tails hide it)."
     if kept > 0.45:
         return None
     near = f"Symmetric it is, and ReLU keeps {kept:.2f} of its variance. "

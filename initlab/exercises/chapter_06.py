@@ -43,12 +43,12 @@ def logits_of_a_first_loss(answer):
     if not 0 < got < 100:
         return "A standard deviation here lies between 0 and 100."
     if abs(got - 27) < 0.01 or abs(got - math.log(27)) < 0.01:
-        return f"That is a loss, not a standard deviation: with s = {got:.3g} the first loss would be {first_loss(got, equal):.3g}."
+        return f"That is a loss. With standard deviation {got:.3g} it would be {first_loss(got, equal):.3g}."
     loss = first_loss(got, equal)
     if abs(loss - 27) < 0.5:
         return None
     if abs(first_loss(math.sqrt(got), equal) - 27) < 1.5:
-        return f"With s = {got:.3g} the first loss would be {loss:.3g}. You have given the variance; its root is asked for."
+        return f"With s = {got:.4g} the first loss would be {loss:.3g}. That is the variance; its root is asked for."
     ten = first_loss(got, [0.1] * 10)
     if abs(ten - 27) < 0.5:
         return f"That is right for ten classes. With 27 classes s = {got:.3g} gives a first loss of {loss:.3g}."
@@ -95,9 +95,8 @@ def tanh_biases(answer):
     q = float(np.mean(ends))
     # 20 networks, 200 wide: standard error of the mean of E[z^2] at layer 15 about 0.025
     if abs(q - 1) < 0.11 and abs(sigma_b - 0.778) < 0.02:
-        print(
-            f"E[z²] is {q:.1f} in layer 15. The price: E[δ²] falls to {np.median(back):.0e} over 20 layers, χ = {chi('tanh', 1.0):.2f}."
-        )
+        fall = f"E[δ²] falls to {np.median(back):.0e} over 20 layers, χ = {chi('tanh', 1.0):.2f}"
+        print(f"E[z²] is {q:.1f} in layer 15. The price: {fall}.")
         return None
     if abs(sigma_b - 0.606) < 0.006:
         return f"E[z²] settles at {q:.2g}. 0.606 is the variance that is missing; its root is the standard deviation."
