@@ -130,10 +130,9 @@ class Overlay(RendererBase):
 
     def _paint(self, gc, fill):
         """(attributes of fill and stroke, whether all is of one opaque colour)."""
-        forced, out, seen = gc.get_alpha() if gc.get_forced_alpha() else None, [], []
-        width = self.points_to_pixels(gc.get_linewidth())
+        out, seen, width = [], [], self.points_to_pixels(gc.get_linewidth())
         for kind, color in (("fill", fill), ("stroke", gc.get_rgb() if width > 0 else None)):
-            opacity = 0.0 if color is None else (color[3] if len(color) > 3 else 1.0) if forced is None else forced
+            opacity = 0.0 if color is None else color[3] if len(color) > 3 else gc.get_alpha()
             if opacity == 0:
                 out += ['fill="none"'] if kind == "fill" else []  # an absent stroke is none, an absent fill black
                 continue

@@ -140,7 +140,7 @@ class WalkPanels:
     of them are drawn, with at most `points` corners each, so that a slider can move them; dead ones fall off below.
     """
 
-    def __init__(self, depth, nets=50, points=11):
+    def __init__(self, depth, nets=40, points=11):
         self.nets, self.points = whole("nets", nets), whole("points", points, least=2)
         self.fig, self.axes = plots.three_panels(depth)
         plots.log_range(self.axes, 1e-100, 1e100)  # the widest labels come first: the layout is made for them
@@ -165,13 +165,10 @@ class WalkPanels:
             at = layers[np.unique(np.linspace(0, len(layers) - 1, self.points).astype(int))]
             drawn = np.pad(getattr(walks, field)[: self.nets, at], ((0, 0), (0, 1)), constant_values=np.nan)
             self.lines[k].set_data(np.tile(np.append(at, np.nan), len(drawn)), drawn.ravel())
-            mean, median, band = (
-                law.mean(field)[layers],
-                law.median(field)[layers],
-                np.array(law.band(field))[:, layers],
-            )
+            mean, median = law.mean(field)[layers], law.median(field)[layers]
+            band, wider = (np.array(law.band(field, deviations))[:, layers] for deviations in (2.0, 2.7))
             self.means[k].set_data(layers, mean)
             self.medians[k].set_data(layers, median)
             self.bands[k].set_data(layers, *band)
-            low, high = min(low, band.min(), mean.min()), max(high, band.max(), mean.max())
+            low, high = min(low, wider.min(), mean.min()), max(high, wider.max(), mean.max())
         plots.log_range(self.axes, low, high)

@@ -299,6 +299,17 @@ def test_patches():
     close(radii, np.ones(len(radii)), within=0.003)
 
 
+def test_an_area_keeps_its_corners_outside_the_picture():
+    """A line may be cut there; an area would change its shape."""
+    fig, ax = axes()
+    tall = ax.add_patch(Rectangle((2, -90), 4, 180))
+    band = ax.fill_between([-50, 60], [1, 1], [2, 90])
+    first, second = paths(picture_of(fig, tall, band))
+    close(points(first)[:4], on_page(ax, [2, 6, 6, 2], [-90, -90, 90, 90]), within=0.2)
+    for corner in on_page(ax, [-50, 60, 60, -50], [1, 1, 90, 2]):
+        assert np.abs(points(second) - corner).max(axis=1).min() < 0.2
+
+
 def test_bars_and_stairs_are_patches():
     fig, ax = axes()
     bars = ax.bar([1, 2], [3, 4], width=1)

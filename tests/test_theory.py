@@ -404,6 +404,88 @@ def test_the_law_of_one_example_in_closed_form(name, init, per_layer):
             assert found["dw2"][n] ** 2 == pytest.approx(delta + start + sum(hidden[: n - 1]), rel=1e-9)
 
 
+@pytest.mark.parametrize("batch", [1, 4, 64, 1000])
+def test_linear_networks_against_their_exact_law(batch):
+    """With the Gram matrix G of a batch, one Gaussian layer of n units gives exactly
+
+        E[(tr G)^2] -> E[(tr G)^2] + 2/n E[tr G^2]      E[tr G^2] -> (1 + 1/n) E[tr G^2] + 1/n E[(tr G)^2]
+
+    and log(E[M^2] / E[M]^2) is the variance of log M, M = tr G / batch, to first order.  The same backwards.
+    """
+
+    def exact(widths):
+        first = widths[0]
+        square, gram = 1 + 2 / (batch * first), (1 + (batch + 1) / first) / batch
+        found = [math.log(square)]
+        for n in widths[1:]:
+            square, gram = square + 2 * gram / n, (1 + 1 / n) * gram + square / n
+            found.append(math.log(square))
+        return np.sqrt(found)
+
+    widths = [48, 96, 64, 32, 80, 64, 40]
+    found = initlab.predict(widths, "linear", "lecun_normal", batch=batch).log_std
+    np.testing.assert_allclose(found["a2"], exact(widths), rtol=0.04)
+    np.testing.assert_allclose(found["z2"][1:], exact(widths)[1:], rtol=0.04)
+    np.testing.assert_allclose(found["delta2"][1:], exact(widths[::-1])[::-1][1:], rtol=0.04)
+
+
+CHAINS = [("relu", 1.414, 0.0), ("relu", 1.0, 0.8), ("linear", 0.8, 0.6), ("tanh", 1.0, 0.0), ("tanh", 2.0, 0.5)]
+CHAINS += [("sigmoid", 3.0, 1.0), ("gelu", 1.5, 0.5), ("softplus", 1.0, 0.3), ("elu", 1.2, 0.3), ("selu", 1.0, 0.3)]
+
+
+@pytest.mark.parametrize(("name", "gain", "sigma_b"), CHAINS)
+def test_the_scatter_of_one_example_as_a_chain_of_numbers(name, gain, sigma_b):
+    """Given layer l - 1, the units of layer l are independent N(0, gain^2 a2 + sigma_b^2): no weight is needed.
+
+    2500 chains: a standard deviation to 5 / sqrt(2 N) = 7 %, and 10 % for what first order in 1 / width leaves out.
+    """
+    widths, nets, generator = [24, 60, 40, 80, 60, 40, 60], 2500, np.random.default_rng(6)
+    init = ("variance_scaling", {"gain": gain})
+    predicted = initlab.predict(widths, name, init, batch=1, sigma_b=sigma_b).log_std
+    a2 = np.mean(generator.standard_normal((nets, widths[0])) ** 2, axis=1)
+    for n, width in enumerate(widths[1:], start=1):
+        z = np.sqrt(gain**2 * a2 + sigma_b**2)[:, None] * generator.standard_normal((nets, width))
+        a = z if n == len(widths) - 1 else ACTIVATIONS[name].phi(z)
+        z2, a2 = np.mean(z**2, axis=1), np.mean(a**2, axis=1)
+        for values, field in ((z2, "z2"), (a2, "a2")):
+            ratio = np.log(values).std() / predicted[field][n]
+            assert abs(math.log(ratio)) < math.log(1.1) + 5 / math.sqrt(2 * nets), (field, n)
+
+
+def test_the_norm_of_the_input_pushes_every_slope():
+    """Few inputs, wide layers: most of the scatter of delta2 and dw2 is that of one example's norm, through chi.
+
+    400 nets: 5 / sqrt(2 N) = 18 %, and 12 % for the model.
+    """
+    widths, nets, init = [16, 128, 128, 128], 400, ("variance_scaling", {"gain": 2.0})
+    found = initlab.signal(widths, "tanh", init, batch=1, nets=nets, rng=np.random.default_rng(8))
+    predicted = initlab.predict(widths, "tanh", init, batch=1)
+    for field in ("delta2", "dw2"):
+        ratio = np.log(getattr(found, field)[:, 1:]).std(axis=0) / predicted.log_std[field][1:]
+        assert np.abs(np.log(ratio)).max() < math.log(1.12) + 5 / math.sqrt(2 * nets), field
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+def test_square_orthogonal_layers_add_no_scatter_to_a_linear_network(batch):
+    """Norms are kept exactly, both ways: all scatter is that of the inputs and of the cotangents, 2 / (n batch)."""
+    found = initlab.predict([20] * 6, "linear", "orthogonal", batch=batch).log_std
+    for field in ("z2", "a2", "delta2"):
+        np.testing.assert_allclose(found[field][1:] ** 2, 2 / (20 * batch), rtol=1e-9)
+    np.testing.assert_allclose(found["dw2"][1:] ** 2, 4 / (20 * batch), rtol=1e-9)
+    tall = initlab.predict([20, 30, 40], "linear", "orthogonal", batch=batch).log_std
+    np.testing.assert_allclose(tall["z2"][1:] ** 2, 2 / (20 * batch), rtol=1e-9)
+    assert tall["delta2"][1] > tall["delta2"][2]  # on the way back the same layers are wide and lose some
+
+
+def test_correlations_between_examples_scatter_too():
+    """Steep hardtanh, many examples: what is left is the scatter of their correlations, to 3 % and 5 / sqrt(2 N)."""
+    widths, nets, init = [32] * 8, 1200, ("variance_scaling", {"gain": 4.0})
+    found = initlab.signal(widths, "hardtanh", init, batch=128, nets=nets, rng=np.random.default_rng(7))
+    predicted = initlab.predict(widths, "hardtanh", init, batch=128)
+    ratio = np.log(found.z2[:, 1:]).std(axis=0) / predicted.log_std["z2"][1:]
+    assert np.abs(np.log(ratio)).max() < 0.03 + 5 / math.sqrt(2 * nets)
+
+
 def test_depth_over_width_is_what_counts():
     """n = L = 100 under He: variance of log a2 about 5 L / n = 5, and a typical network near exp(-2.5) = 0.08."""
     found = initlab.predict([100] * 101, "relu", "he_normal", batch=1)

@@ -7,7 +7,7 @@ import numpy as np
 from initlab.claims import exercise
 from initlab.first_loss import first_loss
 from initlab.network import MLP
-from initlab.theory import chi
+from initlab.theory import chi, fixed_point, variance_map
 
 SHARES = np.array([0.7, 0.2, 0.1])
 
@@ -27,7 +27,7 @@ def centred_log_priors(answer):
             return None
         return f"The softmax is right. The sum is {got.sum():.3g}: subtract the mean, which changes no prediction."
     told = ", ".join(f"{v:.2f}" for v in guess)
-    if np.allclose(guess[::-1], SHARES, atol=2e-3) or np.allclose(got + got.mean() * 0, -np.log(SHARES), atol=2e-2):
+    if np.allclose(guess[::-1], SHARES, atol=2e-3) or np.allclose(got, -np.log(SHARES), atol=2e-2):
         return f"Their softmax is {told}: a more common class needs a larger bias."
     if np.allclose(got - got.mean(), np.log(SHARES / (1 - SHARES)) - np.log(SHARES / (1 - SHARES)).mean(), atol=2e-2):
         return f"Their softmax is {told}. Those are log-odds, for one sigmoid a class; a softmax needs log priors."
@@ -40,8 +40,8 @@ def centred_log_priors(answer):
 def logits_of_a_first_loss(answer):
     """The s with first_loss(s, 27 equal classes) = 27: about 13.4."""
     got, equal = float(answer), [1 / 27] * 27
-    if not 0 < got < 100:
-        return "A standard deviation here lies between 0 and 100."
+    if not 0 < got < 400:
+        return f"The standard deviation of the logits is a positive number, and not as far from 1 as {got:.4g}."
     if abs(got - 27) < 0.01 or abs(got - math.log(27)) < 0.01:
         return f"That is a loss. With standard deviation {got:.3g} it would be {first_loss(got, equal):.3g}."
     loss = first_loss(got, equal)
@@ -84,7 +84,7 @@ def tanh_biases(answer):
     sigma_b = float(answer)
     if sigma_b < 0:
         return "A standard deviation is not negative."
-    rng = np.random.default_rng(0)
+    rng, missing = np.random.default_rng(0), 1 - variance_map("tanh", 1.0)
     ends, back = [], []
     for _ in range(20):
         net = MLP([200] * 21, "tanh", "lecun_normal", rng, bias_init=("normal", {"std": sigma_b}))
@@ -92,14 +92,14 @@ def tanh_biases(answer):
         delta = net.backward(trace, rng.standard_normal((200, 1))).delta
         ends.append(np.mean(trace.z[15] ** 2))
         back.append(np.mean(delta[1] ** 2))
-    q = float(np.mean(ends))
+    q, settled = float(np.mean(ends)), fixed_point("tanh", 1.0, sigma_b)
     # 20 networks, 200 wide: standard error of the mean of E[z^2] at layer 15 about 0.025
-    if abs(q - 1) < 0.11 and abs(sigma_b - 0.778) < 0.02:
+    if abs(q - 1) < 0.11 and abs(sigma_b**2 - missing) < 0.03:
         fall = f"E[δ²] falls to {np.median(back):.0e} over 20 layers, χ = {chi('tanh', 1.0):.2f}"
         print(f"E[z²] is {q:.1f} in layer 15. The price: {fall}.")
         return None
-    if abs(sigma_b - 0.606) < 0.006:
-        return f"E[z²] settles at {q:.2g}. 0.606 is the variance that is missing; its root is the standard deviation."
+    if abs(sigma_b - missing) < 0.01 * missing:
+        return f"E[z²] settles at {settled:.3g}. That is the missing variance; its root is the standard deviation."
     if sigma_b == 0:
         return f"Without biases E[z²] falls to {q:.2g} in layer 15: tanh takes away more than gain 1 brings."
-    return f"E[z²] settles at {q:.2g}. Each layer keeps E[tanh(z)²] of it and adds σ_b²; the two should make 1."
+    return f"E[z²] settles at {settled:.3g}. A layer turns 1 into E[tanh(z)²] + σ_b², and that should be 1 again."
