@@ -31,11 +31,23 @@ def _pixels(points, transform):
     return np.clip(out, -FAR, FAR)
 
 
+CIRCLE = Path.unit_circle()
+
+
+def _radius(path, transform):
+    """The radius in pixels where a path is a circle around its origin, as round markers are; else None."""
+    a, b, c, d, _, _ = transform.get_affine().to_values()
+    if path.vertices.shape != CIRCLE.vertices.shape or (a, b) != (d, c) or b != 0:
+        return None
+    r = path.vertices[:, 0].max()
+    return a * r if np.allclose(path.vertices, r * CIRCLE.vertices, atol=1e-9 * r) else None
+
+
 def _relative(path, transform):
     """The outline of a marker as relative commands, to follow a move to where the marker stands."""
-    a, b, c, d, e, f = transform.get_affine().to_values()
-    if path is Path.unit_circle() and a == d and (b, c, e, f) == (0, 0, 0, 0):
-        return f"m{-a:.2f},0a{a:.2f},{a:.2f} 0 1 0 {2 * a:.2f},0a{a:.2f},{a:.2f} 0 1 0 {-2 * a:.2f},0z"
+    r = _radius(path, transform)
+    if r is not None:
+        return f"m{-r:.2f},0a{r:.2f},{r:.2f} 0 1 0 {2 * r:.2f},0a{r:.2f},{r:.2f} 0 1 0 {-2 * r:.2f},0z"
     out, at = [], np.zeros((1, 2))
     for corners in Path(_pixels(path.vertices, transform), path.codes).to_polygons(closed_only=False):
         closed = len(corners) > 1 and np.array_equal(corners[0], corners[-1])
@@ -56,11 +68,14 @@ def data_url(rgba):
 
 
 class Overlay(RendererBase):
-    """Draw artists on it one after another, then `take()` the SVG elements.  Sizes are in pixels, y up."""
+    """Draw artists on it one after another, then `take()` the SVG elements.  Sizes are in pixels, y up.
 
-    def __init__(self, width, height, dpi):
+    Images that matplotlib has to smooth are smoothed at `scale` times the dpi.
+    """
+
+    def __init__(self, width, height, dpi, scale=1):
         super().__init__()
-        self.width, self.height, self.dpi = width, height, dpi
+        self.width, self.height, self.dpi, self.scale = width, height, dpi, scale
         self._parts, self._clip = [], None
 
     def take(self):
@@ -82,9 +97,17 @@ class Overlay(RendererBase):
     def option_scale_image(self):
         return True
 
+    def get_image_magnification(self):
+        return self.scale
+
     def draw_path(self, gc, path, transform, rgbFace=None):
         paint, _ = self._paint(gc, rgbFace)
-        self._put(gc, f'<path {paint} d="{self._data(path, transform, cut=rgbFace is None)}"/>')
+        if _radius(path, transform) is None:
+            data = self._data(path, transform, cut=rgbFace is None)
+        else:  # a dot of a scatter: two arcs say it shorter than eight curves
+            ((x, y),) = _pixels([(0.0, 0.0)], transform)
+            data = f"M{x:.1f},{self.height - y:.1f}{_relative(path, transform)}"
+        self._put(gc, f'<path {paint} d="{data}"/>')
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
         at = _pixels(path.vertices, trans)
@@ -101,15 +124,17 @@ class Overlay(RendererBase):
         height, width = im.shape[:2]
         if not height or not width:
             return
-        top = f'href="{data_url(im[::-1])}" width="{width}" height="{height}" preserveAspectRatio="none"'
+        picture = f'<image href="{data_url(im[::-1])}" preserveAspectRatio="none"'
         if transform is None:
-            self._put(gc, f'<image {top} x="{x:.1f}" y="{self.height - y - height:.1f}"/>')
+            w, h = width / self.scale, height / self.scale
+            self._put(gc, f'{picture} x="{x:.1f}" y="{self.height - y - h:.1f}" width="{w:g}" height="{h:g}"/>')
             return
         place = Affine2D().scale(1 / width, -1 / height).translate(0, 1) + transform
         place = place + Affine2D().translate(x, y).scale(1, -1).translate(0, self.height)
         matrix = " ".join(f"{v:.6g}" for v in place.get_affine().to_values())
         seen = "" if gc.get_alpha() == 1 else f' opacity="{gc.get_alpha():.3g}"'
-        self._put(gc, f'<image {top} transform="matrix({matrix})"{seen} style="image-rendering:pixelated"/>')
+        size = f'width="{width}" height="{height}" transform="matrix({matrix})"'
+        self._put(gc, f'{picture} {size}{seen} style="image-rendering:pixelated"/>')
 
     # --- writing ------------------------------------------------------------------------------------------------
     def _data(self, path, transform, cut):

@@ -1,7 +1,7 @@
 """Live pictures: a matplotlib figure whose marks follow the sliders like a film.
 
-matplotlib draws the frame (axes, ticks, labels, legend) once.  What moves is written down as a few SVG paths and laid
-over the frame, so a slider event costs one short text message and nothing is decoded.
+matplotlib draws everything, and a renderer writes it down as SVG: once the frame (axes, ticks, labels, legend), and at
+each slider event what moves over it, a few paths.  So an event costs one short text message, and nothing is decoded.
 Use it as `interact` is used: name the controls, and write a function of them that changes artists the usual way.
 """
 
@@ -11,7 +11,6 @@ import sys
 import threading
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
+from initlab._frame import Frame
 from initlab._output import (
     DRAWING,
     close_widget,
@@ -31,12 +31,10 @@ from initlab._output import (
     small_png,
     widget_data,
 )
-from initlab._svg import Overlay, data_url
+from initlab._svg import Overlay
 
 PICTURES = []  # every picture on the page, in the order shown; the tests move all of them
 MOVABLE = (Line2D, Collection, Patch, Text, AxesImage)
-SCALE = 2  # the frame is drawn at this multiple of the figure's dpi, for sharp screens
-FRAMES = 32  # frames that a picture keeps, for limits that come back
 
 # hides the PNG that stands directly before a live picture, for as long as the picture lives
 _HIDE_STATIC = (
@@ -94,9 +92,10 @@ class Picture:
             fig.set_layout_engine("none")  # ... which then stays: limits are all that still changes the transforms
         self.width, self.height = fig.bbox.width, fig.bbox.height
         self._axes = list(dict.fromkeys([*fig.axes, *(a.axes for a in self.moving if a.axes is not None)]))
-        self._overlay, self._frames = Overlay(self.width, self.height, fig.dpi), {}
+        self._overlay, self._still = Overlay(self.width, self.height, fig.dpi), Frame(fig, self.moving)
         place = dict(width="100%", height="auto", margin="0", grid_area="1 / 1 / 2 / 2", align_self="flex-start")
         self._frame, self._marks = widgets.HTML(layout=place), widgets.HTML(layout=place)
+        self._frame.add_class("initlab-live-frame")
         self._marks.add_class("initlab-live-marks")
         self.box = widgets.GridBox(
             [self._frame, self._marks],
@@ -104,36 +103,6 @@ class Picture:
         )
         self.box.add_class("initlab-live-picture")
         self._widgets, self._handlers = [self.box, self._frame, self._marks], []
-
-    def _current_frame(self):
-        """The image of everything that does not move, for the axes' present limits, scales and words."""
-        key = (
-            self.fig.get_suptitle(),
-            *(
-                (*ax.get_xlim(), *ax.get_ylim(), ax.get_xscale(), ax.get_yscale())
-                + (ax.get_title(), ax.get_xlabel(), ax.get_ylabel())
-                for ax in self._axes
-            ),
-        )
-        frame = self._frames.pop(key, None) or self._draw_frame()
-        self._frames[key] = frame  # the last used comes last
-        if len(self._frames) > FRAMES:
-            del self._frames[next(iter(self._frames))]
-        return frame
-
-    def _draw_frame(self):
-        dpi, shown = self.fig.dpi, [artist.get_visible() for artist in self.moving]
-        try:
-            for artist in self.moving:
-                artist.set_visible(False)
-            self.fig.dpi = dpi * SCALE
-            self.fig.canvas.draw()
-            image = data_url(np.asarray(self.fig.canvas.buffer_rgba()))
-        finally:
-            self.fig.dpi = dpi
-            for artist, visible in zip(self.moving, shown, strict=True):
-                artist.set_visible(visible)
-        return f'<img alt="" decoding="sync" style="display:block;width:100%" src="{image}">'
 
     def _order(self, artist):
         """Artists of one axes together, by zorder; those of the figure last."""
@@ -159,7 +128,7 @@ class Picture:
             self.values = {**self.values, **values}
             self.caption = str(self.update(**self.values) or "")
             with DRAWING:
-                self._frame.value = self._current_frame()  # no message where it has not changed
+                self._frame.value = self._canvas(self._still.elements(), 'aria-hidden="true"')  # sent if it has changed
                 marks = self.svg()
             self._marks.value = marks + _below(self.caption)  # one trait, so one message
             self.error = None

@@ -16,14 +16,15 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from initlab._output import show_png, small_png
 
 BLUE, ORANGE, GREEN, PINK, SKY, AMBER = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"
-INK, GREY = "#222222", "#767676"
+PURPLE, INK, GREY = "#6a51a3", "#222222", "#767676"
+# blue, orange and green belong to forward, backward and weight gradient: other curves have other colours
 SERIES = (
-    (BLUE, "o", "-"),
-    (ORANGE, "s", "--"),
-    (GREEN, "^", "-."),
-    (PINK, "D", ":"),
-    (AMBER, "v", "-"),
-    (SKY, "P", "--"),
+    (INK, "o", "-"),
+    (PINK, "s", "--"),
+    (AMBER, "^", "-."),
+    (SKY, "D", ":"),
+    (PURPLE, "v", "-"),
+    (GREY, "P", "--"),
 )
 
 

@@ -97,7 +97,7 @@ class ReluWalks:
 
     The second line splits W^T delta, on the units that are on, into its part along a_l and the rest: a_l . (W^T delta)
     is z . delta of the next layer, and the same number s in every layer because ReLU is homogeneous.
-    Raises ValueError or TypeError for bad arguments.
+    Raises ValueError or TypeError for bad arguments.  Source: Burkholz and Dubatovka 2019, for the exact forward law.
     """
 
     def __init__(self, widths, depth, nets=200, seed=0):

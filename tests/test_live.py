@@ -16,13 +16,16 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from ipywidgets import fixed
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from matplotlib.spines import Spine
+from matplotlib.text import Text
 from PIL import Image
 
-from initlab import _output, live
+from initlab import _frame, _output, live
 from initlab._svg import FAR, MARGIN
 
 HALF = 0.06  # coordinates are printed to one decimal
@@ -293,7 +296,7 @@ def test_patches():
     assert (rectangle.get("stroke"), rectangle.get("stroke-opacity")) == ("#0000ff", "0.5")
     close(float(rectangle.get("stroke-width")), 2 * POINT)
     assert circle.get("fill") == "none" and "C" in circle.get("d")
-    ends = np.array(numbers(circle.get("d"))).reshape(-1, 2)[::3]  # on the circle; between them, control points
+    ends = np.array(numbers(circle.get("d"))).reshape(-1, 2)[::3]  # on the ellipse; between them, control points
     a, b = (on_page(ax, [7], [5]) - on_page(ax, [5], [5]))[0, 0], (on_page(ax, [5], [5]) - on_page(ax, [5], [7]))[0, 1]
     radii = np.hypot(*((ends - on_page(ax, [5], [5])) / (a, b)).T)
     close(radii, np.ones(len(radii)), within=0.003)
@@ -328,11 +331,21 @@ def test_scatter_has_each_dot_in_its_colour_and_size():
     drawn = paths(picture_of(fig, dots))
     assert [path.get("fill") for path in drawn] == ["#ff0000", "#00ff00", "#0000ff"]
     for path, place, side in zip(drawn, on_page(ax, [1, 2, 3], [4, 5, 6]), (4, 6, 8), strict=True):
-        ends = np.array(numbers(path.get("d"))).reshape(-1, 2)[::3]
-        close(np.hypot(*(ends - place).T), np.full(len(ends), side / 2 * POINT), within=0.1)
+        close(dot(path), (*place, side / 2 * POINT))
     dots.set_offsets([[1, 4], [2, 5], [9, 9]])
-    moved = np.array(numbers(paths(picture_of(fig, dots))[2].get("d"))).reshape(-1, 2)[::3]
-    close((moved.max(axis=0) + moved.min(axis=0)) / 2, on_page(ax, [9], [9])[0], within=0.1)
+    close(dot(paths(picture_of(fig, dots))[2])[:2], on_page(ax, [9], [9])[0])
+    squares = ax.scatter([1, 2], [4, 5], s=100, marker="s", c=["#ff0000", "#00ff00"])
+    corners = points(paths(picture_of(fig, squares))[1])
+    close((corners.min(axis=0) + corners.max(axis=0)) / 2, on_page(ax, [2], [5])[0])
+    close(np.ptp(corners, axis=0), [10 * POINT] * 2, within=0.11)
+
+
+def dot(path):
+    """(x, y, radius) of a circle made of two arcs."""
+    x, y, left, down, *arc = numbers(path.get("d"))
+    assert [arc[k] for k in (2, 3, 4, 6, 9, 10, 11, 13)] == [0, 1, 0, 0, 0, 1, 0, 0] and down == 0
+    close([arc[k] for k in (0, 1, 5, 7, 8, 12)], np.array([1, 1, 2, 1, 1, -2]) * -left)
+    return x, y, -left
 
 
 def test_segments_have_each_its_own_colour_and_width():
@@ -495,76 +508,201 @@ def test_what_cannot_move_is_refused_with_what_can():
 
 
 # --- the frame --------------------------------------------------------------------------------------------------
-def frame_of(picture):
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", picture._frame.value)[1]))))
+def frame(picture):
+    """The frame as parsed XML; nobody needs to hear it."""
+    root = ET.fromstring(picture._frame.value)
+    assert root.get("viewBox") == svg(picture).get("viewBox") and root.get("aria-hidden") == "true"
+    assert root.get("style") == svg(picture).get("style")
+    return root
 
 
-def test_the_frame_is_matplotlibs_picture_without_what_moves():
+def drawn_with(root, color, kind="stroke"):
+    return [path for path in root.iter("path") if path.get(kind) == color]
+
+
+def test_the_frame_has_everything_but_what_moves():
+    with mpl.rc_context({"axes.grid": True, "grid.color": "#00aa00", "axes.axisbelow": True}):
+        fig, ax = axes()
+    (line,) = ax.plot([0, 10], [0, 10], color="#ff0000", label="moves")
+    ax.plot([0, 10], [4, 5], color="#0000ff")
+    ax.legend(labelcolor="#aa00aa")
+    ax.set_title("title", color="#00aaaa")
+    fig.suptitle("above all", color="#aaaa00")
+    root = frame(picture_of(fig, line))
+    (swatch,) = drawn_with(root, "#ff0000")  # in the legend
+    assert np.ptp(points(swatch)[:, 1]) == 0
+    still = [path for path in drawn_with(root, "#0000ff") if np.ptp(points(path)[:, 1]) > 0]
+    close(points(still[0]), on_page(ax, [0, 10], [4, 5]))
+    grid = [points(path) for path in drawn_with(root, "#00aa00")]
+    for tick in ax.get_xticks():
+        assert any(np.abs(ends - on_page(ax, [tick, tick], [0, 10])).max() < HALF for ends in grid)
+    for color, text in (("#00aaaa", ax.title), ("#aaaa00", fig.get_children()[-1])):
+        assert len(drawn_with(root, color, "fill")) == 1, text
+    order = list(root.iter("path"))
+    assert order.index(drawn_with(root, "#00aa00")[-1]) < order.index(still[0])
+    assert drawn_with(root, "#ffffff", "fill")[0] is order[0]  # the paper
+
+
+def test_tick_labels_stand_where_matplotlib_puts_them():
+    fig, ax = axes(ylim=(0, 60))
+    ax.tick_params(labelcolor="#0000ff")
+    (line,) = ax.plot([1], [1])
+    picture = live.Picture(fig, [line], lambda top: ax.set_ylim(0, top) and "")
+    for top in (60, 3, 60):
+        picture.set(top=top)
+        words = [np.array(numbers(p.get("d"))).reshape(-1, 2) for p in drawn_with(frame(picture), "#0000ff", "fill")]
+        middles = [(w.min(axis=0) + w.max(axis=0)) / 2 for w in words]
+        renderer = FigureCanvasAgg(fig).get_renderer()
+        labels = [label for axis in (ax.xaxis, ax.yaxis) for label in axis.get_ticklabels() if label.get_text()]
+        labels = [label for label in labels if fig.bbox.padded(0).contains(*label.get_window_extent(renderer).p0)]
+        assert len(middles) == len(labels) > 8
+        for label in labels:
+            box = label.get_window_extent(renderer)
+            middle = ((box.x0 + box.x1) / 2, fig.bbox.height - (box.y0 + box.y1) / 2)
+            assert min(np.hypot(*(m - middle)) for m in middles) < 2.5, label.get_text()
+
+
+@pytest.mark.parametrize("below", [True, "line", False])
+def test_grid_lines_lie_below_or_above_as_asked(below):
     fig, ax = axes()
-    (line,) = ax.plot([0, 10], [0, 10], linewidth=9, color="red", label="moves")
-    ax.plot([0, 10], [5, 5], color="blue")
-    ax.legend()
-    picture = picture_of(fig, line)
-    assert line.get_visible() and fig.dpi == 100
-    assert 'alt=""' in picture._frame.value
-    line.set_visible(False)
-    expected = io.BytesIO()
-    fig.savefig(expected, dpi=200)
-    np.testing.assert_array_equal(frame_of(picture), np.asarray(Image.open(expected).convert("RGB")))
+    ax.set_axisbelow(below)
+    ax.grid(color="#00ff00")
+    ax.plot([0, 10], [4, 5], color="#0000ff")
+    ax.bar([5], [5], color="#ff00ff")
+    order = list(frame(picture_of(fig, ax.plot([1], [1])[0])).iter("path"))
+    grid, line, bar = (
+        order.index(drawn_with(order_of, color, kind)[0])
+        for order_of, color, kind in (
+            (fake(order), "#00ff00", "stroke"),
+            (fake(order), "#0000ff", "stroke"),
+            (fake(order), "#ff00ff", "fill"),
+        )
+    )
+    assert (grid < bar < line) if below is True else (bar < grid < line) if below == "line" else (bar < line < grid)
+
+
+def fake(elements):
+    """A list of paths that can be searched like an element."""
+    return types.SimpleNamespace(iter=lambda _: elements)
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Counts how often matplotlib draws a whole figure."""
-    count, draw = collections.Counter(), FigureCanvasAgg.draw
+    """Counts what matplotlib draws of a frame: axes' axis by name, titles."""
+    count = collections.Counter()
 
-    def counted(self):
-        count["figure"] += 1
-        draw(self)
+    def counted(kind, name):
+        draw = kind.draw
 
-    monkeypatch.setattr(FigureCanvasAgg, "draw", counted)
+        def wrapped(self, renderer):
+            count[name(self)] += 1
+            return draw(self, renderer)
+
+        monkeypatch.setattr(kind, "draw", wrapped)
+
+    counted(Axis, lambda axis: axis.axis_name)
+    counted(Spine, lambda spine: "spine")
+    counted(Text, lambda text: "title" if "title" in text.get_text() else "text")
     return count
 
 
-def test_one_frame_per_limits_scale_and_words(drawn):
+def test_only_what_limits_scale_and_words_decide_is_drawn_anew(drawn):
     fig, ax = axes(ylim=(0.1, 10))
     (line,) = ax.plot([1, 2], [1, 2])
 
-    def update(top=10, scale="linear", title="", value=0):
-        ax.set(ylim=(0.1, top), title=title)
+    def update(top=10, right=10, scale="linear", title="title", label="", value=0):
+        ax.set(ylim=(0.1, top), xlim=(0, right), title=title, ylabel=label)
         ax.set_yscale(scale)
         line.set_ydata([1 + value, 2])
         return "moved"
 
-    picture = live.Picture(fig, [line], update)
-    drawn.clear()
-    for setting, draws in (
-        ({}, 1),
-        ({"value": 1}, 1),
-        ({"top": 20}, 2),
-        ({"top": 20}, 2),
-        ({"top": 10}, 2),
-        ({"scale": "log"}, 3),
-        ({"scale": "linear", "title": "new"}, 4),
-        ({"title": ""}, 4),
+    picture, seen = live.Picture(fig, [line], update), []
+    picture.set()
+    for setting, anew in (
+        ({}, ""),
+        ({"value": 1}, ""),
+        ({"top": 20}, "y spine"),
+        ({"top": 20}, ""),
+        ({"top": 10}, ""),  # seen before
+        ({"right": 5}, "x spine"),
+        ({"right": 10, "scale": "log"}, "y spine"),
+        ({"scale": "linear", "title": "new title"}, "title"),
+        ({"label": "unit"}, "y"),
+        ({"title": "title", "label": ""}, ""),
     ):
+        drawn.clear()
         picture.set(**setting)
-        assert drawn["figure"] == draws, setting
-    wide = frame_of(picture)
-    picture.set(top=20)
-    assert not np.array_equal(frame_of(picture), wide)
+        assert {name for name in drawn if name != "text"} == set(anew.split()), setting
+        seen.append(picture._frame.value)
+    assert seen[0] == seen[1] == seen[4] == seen[-1]
+    assert len(set(seen)) == 6
 
 
-def test_frames_do_not_pile_up(drawn):
+def test_parts_of_frames_do_not_pile_up(drawn):
     fig, ax = axes(size=(1, 1))
     (line,) = ax.plot([1, 2], [1, 2])
     picture = live.Picture(fig, [line], lambda top: ax.set_ylim(0, top) and "")
+    picture.set(top=5)
     drawn.clear()
-    for k in range(3 * live.FRAMES):
+    for k in range(_frame.PARTS):
         picture.set(top=10 + k)
-        picture.set(top=10)  # the one in use is never the one dropped
-    assert len(picture._frames) == live.FRAMES
-    assert drawn["figure"] == 3 * live.FRAMES
+        picture.set(top=5)  # what is in use is never what is dropped
+    assert len(picture._still._parts) == _frame.PARTS
+    assert drawn["y"] == _frame.PARTS and drawn["x"] == 0
+
+
+def test_a_heavy_part_becomes_an_image():
+    fig, ax = axes(xlim=(0, 60), ylim=(0, 60))
+    values = np.zeros((60, 60))
+    values[40:, 20:] = 1  # row 40 and up: y from 40
+    ax.pcolormesh(values, cmap="gray")
+    picture = picture_of(fig, ax.plot([1], [1])[0])
+    (element,) = frame(picture).iter("image")
+    pixels = pixels_of(element)
+    assert (float(element.get("width")), float(element.get("height"))) == (400, 300)
+    assert pixels.shape[:2] == (600, 800) and fig.dpi == 100
+    for x, y, level in ((10, 10, 0), (30, 50, 255), (10, 50, 0), (50, 10, 0)):
+        u, v = (2 * on_page(ax, [x], [y])[0]).astype(int)
+        assert pixels[v, u].tolist() == [level] * 3 + [255]
+    assert pixels[0, 0, 3] == 0  # glass outside
+    assert len(picture._frame.value) < _frame.HEAVY
+
+
+def test_other_axes_have_their_frames_too():
+    fig, ax = axes()
+    inset, twin = ax.inset_axes([0.5, 0.5, 0.4, 0.4]), ax.twinx()
+    for each, color in ((inset, "#ff0000"), (twin, "#00ff00")):
+        each.tick_params(color=color)
+    hidden, bare = fig.add_axes([0, 0, 0.1, 0.1], visible=False), fig.add_axes([0, 0.9, 0.1, 0.1])
+    hidden.plot([0, 1], color="#111111")
+    bare.plot([0, 1], color="#0000ff")
+    bare.set_axis_off()
+    (line,), (small,) = ax.plot([1], [1]), inset.plot([1, 2], [1, 2])
+    picture = live.Picture(fig, [line, small], lambda top=1: inset.set_ylim(0, top) and "")
+    picture.set()
+    root = frame(picture)
+    before = picture._frame.value
+    for color, count in (("#ff0000", 2), ("#00ff00", 2), ("#0000ff", 1), ("#111111", 0)):
+        assert bool(drawn_with(root, color)) == bool(count), color
+    picture.set(top=7)
+    assert picture._frame.value != before
+
+
+def test_axes_of_fixed_aspect_keep_it():
+    fig, ax = axes()
+    ax.set_aspect("equal")
+    (line,) = ax.plot([0, 4], [0, 4])
+    picture = live.Picture(fig, [line], lambda top: ax.set(xlim=(0, 10), ylim=(0, top)) and "")
+    for top in (10, 5):
+        picture.set(top=top)
+        start, end = points(paths(picture)[0])
+        close(end[0] - start[0], start[1] - end[1], within=0.2)
+        (box,) = {tuple(svg_box.get("viewBox").split()) for svg_box in svg(picture).iter("svg") if svg_box.get("x")}
+        assert float(box[2]) / float(box[3]) == pytest.approx(10 / top, rel=0.01)
+        spines = np.vstack(
+            [points(path)[:2] for path in drawn_with(frame(picture), "#000000") if path.get("d").count("L") == 1]
+        )
+        assert np.ptp(spines[:, 0]) >= float(box[2]) - 1
 
 
 def test_marks_follow_limits():
@@ -619,6 +757,7 @@ def test_nothing_on_the_page_has_a_name():
     ]
     picture = picture_of(fig, *moving)
     for value in (picture._marks.value, picture._frame.value):
+        value = re.sub(r'href="data:[^"]*"', "", value)
         assert not re.search(r"\bid=|url\(|<use|href=\"#|<style|class=\"(?!initlab-)", value)
 
 
@@ -905,7 +1044,7 @@ def test_the_png_shows_what_moves_and_the_frame_does_not(page):
     still = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.outputs[0][0]["image/png"]))).convert("RGB"))
     x, y = (2 * on_page(ax, [5], [5])[0]).round().astype(int)
     assert still[y, x].tolist() == [255, 0, 0]
-    assert frame_of(picture)[y, x, :3].tolist() != [255, 0, 0]
+    assert "#ff0000" in picture._marks.value and "#ff0000" not in picture._frame.value
 
 
 def find(widget, name):

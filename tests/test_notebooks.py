@@ -66,7 +66,9 @@ def test_titles(path):
 
 @chapters
 def test_cells_are_short(path):
-    lengths = [len(lines_of(cell)) for cell in code_cells(read(path)) if "solution" not in cell.metadata.get("tags", [])]
+    lengths = [
+        len(lines_of(cell)) for cell in code_cells(read(path)) if "solution" not in cell.metadata.get("tags", [])
+    ]
     assert statistics.median(lengths) <= 6
     assert max(lengths) <= 20
 
@@ -94,12 +96,7 @@ def test_links_resolve(path):
 
 @every
 def test_every_picture_says_what_it_shows(path):
-    pictures = [
-        out
-        for cell in code_cells(read(path))
-        for out in cell.outputs
-        if "image/png" in out.get("data", {})
-    ]
+    pictures = [out for cell in code_cells(read(path)) for out in cell.outputs if "image/png" in out.get("data", {})]
     assert pictures
     for out in pictures:
         alt = out.metadata["image/png"]["alt"]
@@ -127,7 +124,12 @@ def claims_made(notebook):
 @chapters
 def test_ledger_is_complete(path):
     notebook = read(path)
-    table = [out.data["text/markdown"] for c in code_cells(notebook) for out in c.outputs if "text/markdown" in out.get("data", {})]
+    table = [
+        out.data["text/markdown"]
+        for c in code_cells(notebook)
+        for out in c.outputs
+        if "text/markdown" in out.get("data", {})
+    ]
     rows = [row.split(" | ")[0].removeprefix("| ") for row in table[-1].splitlines()[2:]]
     assert set(rows) == claims_made(notebook)
     assert len(rows) >= 10

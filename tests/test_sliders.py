@@ -58,7 +58,9 @@ def test_every_control_moves_its_picture(pictures):
     for picture in pictures:
         start = {name: control.value for name, control in picture.controls.items()}
         for name, control in picture.controls.items():
-            seen = {re.sub(r"m[0-9a-f]{8}", "", check(picture, **{**start, name: value})) for value in settings(control)}
+            seen = {
+                re.sub(r"m[0-9a-f]{8}", "", check(picture, **{**start, name: value})) for value in settings(control)
+            }
             assert len(seen) > 1, f"{name} changes nothing"
 
 

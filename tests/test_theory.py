@@ -455,14 +455,14 @@ def test_the_scatter_of_one_example_as_a_chain_of_numbers(name, gain, sigma_b):
 def test_the_norm_of_the_input_pushes_every_slope():
     """Few inputs, wide layers: most of the scatter of delta2 and dw2 is that of one example's norm, through chi.
 
-    400 nets: 5 / sqrt(2 N) = 18 %, and 12 % for the model.
+    1500 nets: 5 / sqrt(2 N) = 9 %, and 8 % for the model.  Without that term a quarter is missing.
     """
-    widths, nets, init = [16, 128, 128, 128], 400, ("variance_scaling", {"gain": 2.0})
-    found = initlab.signal(widths, "tanh", init, batch=1, nets=nets, rng=np.random.default_rng(8))
-    predicted = initlab.predict(widths, "tanh", init, batch=1)
+    widths, nets, init = [12, 128, 128, 128], 1500, ("variance_scaling", {"gain": 1.5})
+    found = initlab.signal(widths, "hardtanh", init, batch=1, nets=nets, rng=np.random.default_rng(8))
+    predicted = initlab.predict(widths, "hardtanh", init, batch=1)
     for field in ("delta2", "dw2"):
         ratio = np.log(getattr(found, field)[:, 1:]).std(axis=0) / predicted.log_std[field][1:]
-        assert np.abs(np.log(ratio)).max() < math.log(1.12) + 5 / math.sqrt(2 * nets), field
+        assert np.abs(np.log(ratio)).max() < math.log(1.08) + 5 / math.sqrt(2 * nets), field
 
 
 @pytest.mark.parametrize("batch", [1, 16])

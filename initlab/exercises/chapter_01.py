@@ -63,7 +63,7 @@ def equal_networks(answer):
 def wake_up(answer):
     """Biases for a ReLU network with W1 = 0, judged by training it on the digits."""
     if not callable(answer):
-        return f"Give the function itself, my_biases, not {answer!r}."
+        return "Give the function itself, my_biases, without calling it."
     biases = answer(32, np.random.default_rng(0))
     if biases is ...:
         return ...

@@ -20,6 +20,15 @@ def alternating_widths(answer):
         return "That is one pair of layers, 300 to 100 and back. Ten layers are five pairs."
     if math.isclose(got, pair**10, rel_tol=0.02):
         return "You have counted ten pairs. 4mn/(m+n)² belongs to two layers, so ten layers have it five times."
+    if math.isclose(got, 1 - pair, rel_tol=0.02):
+        return "0.25 is the share that one pair of layers loses. The factor is what it keeps. And ten layers are five pairs."
+    if math.isclose(got, (1 - pair) ** 5, rel_tol=0.02):
+        return (
+            "That is 0.25⁵, or 0.5¹⁰. If 0.25 is your pair: it is the share lost, not kept. "
+            "If 0.5 is your layer: only the layers that read 100 units have it."
+        )
+    if math.isclose(got, 1 - pair**5, rel_tol=0.02):
+        return "That is the share lost over the ten layers. The factor is what is left: one minus this."
     if any(math.isclose(got, one**10, rel_tol=0.02) for one in (2 * 300 / 400, 2 * 100 / 400)):
         return "Not all layers have the same fan_in: five of them read 300 units and five read 100."
     if any(math.isclose(got, one**k, rel_tol=0.02) for one in (1.5, 0.5) for k in (1, 5)):
@@ -61,6 +70,12 @@ def triangular(answer):
             if abs(np.mean(draw**4) / variance**2 - 2.4) > 0.3:
                 return "The variance is right, but the weights are not triangular: leave the line with rng.triangular."
             continue
+        reach = float(np.abs(draw).max()) * (fan_in + fan_out)
+        if any(abs(reach / r - 1) < 0.05 for r in (2, 6, 12)):  # the largest of 40 000 draws: 0.99 r or more
+            return (
+                f"Your r is {reach:.2g}/(fan_in + fan_out): that is a variance, or a square, used as the limit. "
+                "The limit r is a length; take the square root of what r² has to be."
+            )
         said = f"For {fan_in} to {fan_out} units Var[w] comes out {ratio:.2g} times what Xavier asks."
         if abs(ratio - 0.5) < 0.03 and fan_in == fan_out:
             return f"{said} Your r is that of a uniform distribution, of variance r²/3. A triangle of this r has less."
