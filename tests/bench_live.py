@@ -2,12 +2,15 @@
 
 Three ways to follow one slider, in one notebook, measured in turns within one run: a bare Label without any
 computing (the floor), our live picture, and `interact` with `plt.plot` of the same picture from the same computing.
-A fourth column, a Label that waits for the same computing, says how much of the rest is computing.  Paint is the
-time from the key event to the frame after the one in which the change was drawn; a drag moves the handle 30 times a
-second for three seconds, and the pictures that were really painted are counted.  Needs what the browser tests need.
+A fourth, a Label that waits for the same computing, says how much of the rest is computing.  Paint is the time from
+the key event to the frame after the one in which the change was drawn.  A drag moves the handle 30 times a second for
+three seconds, and the pictures that were really painted are counted; in the first one, limits and predictions are new.
+Then memory: what the browser, the kernel and the saved notebook gain in many updates.  Needs what the browser tests
+need, and a machine that does nothing else.
 """
 
 import argparse
+import math
 import pathlib
 import statistics
 import tempfile
@@ -15,14 +18,15 @@ import time
 
 import lab
 import nbformat
+import psutil
 
 SETUP = """
 from functools import lru_cache
+from initlab import Probe, live, plots, predict  # before numpy: it asks for one BLAS thread
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
-from initlab import Probe, live, plots, predict
 plots.use_style()
 
 @lru_cache(maxsize=4)
@@ -112,11 +116,27 @@ QUIET = """async milliseconds => {
 }"""
 
 
+PRESSES = """async ([cell, selector, count]) => {
+    const area = document.querySelectorAll('.jp-CodeCell')[cell], handle = area.querySelector('.noUi-handle');
+    for (let k = 0; k < count; k++) {
+        const moved = new Promise(go => {
+            const box = area.querySelector(selector), old = box.innerHTML;
+            const watch = new MutationObserver(() => {
+                if (box.innerHTML && box.innerHTML !== old) { watch.disconnect(); go(); }
+            });
+            watch.observe(box, {childList: true, subtree: true, characterData: true});
+        });
+        const key = k % 20 < 10 ? 'ArrowRight' : 'ArrowLeft';
+        handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+        await moved;
+    }
+}"""
+
+
 def notebook_file(folder):
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, LABEL, BUSY, LIVE, INTERACT)]
     path = pathlib.Path(folder) / "bench.ipynb"
-    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": lab.KERNEL}), path)
     return path
 
 
@@ -171,7 +191,15 @@ class Way:
         frames = {frame for paint, frame in w["paints"] if paint <= end}
         self.frames.append(len(frames) / ((end - w["moves"][0]) / 1000))
         self.events.append(len(set(w["moves"])) / ((end - w["moves"][0]) / 1000))
-        self.last.append(max(w["paints"][-1][0] - end, 0.0))
+        self.last.append(max(w["paints"][-1][0] - end, 0.0) if w["paints"] else math.nan)
+
+
+def ready(chromium, server, root, path):
+    """The notebook in a fresh page and kernel, run."""
+    notebook = lab.open_notebook(chromium, server, root, path)
+    notebook.run_all()
+    assert not notebook.errors(), notebook.errors()
+    return notebook
 
 
 def percentile(values, p):
@@ -188,6 +216,52 @@ def speed(notebook, rounds, drags):
         for way in ways:
             way.drag()
     return {way.name: way for way in ways}
+
+
+SHARES = """
+import time
+def clock(do, gains=np.linspace(0.1, 3.0, 59)):
+    times = []
+    for gain in gains:
+        start = time.perf_counter()
+        do(gain)
+        times.append(1000 * (time.perf_counter() - start))
+    return f"{np.median(times):6.1f} ({max(times):.0f})"
+first, again = clock(compute), clock(compute)
+print("computing, at new gains", first, " again", again)
+found, law = compute(1.3)
+print("panels.move            ", clock(lambda gain: panels.move(found, law)))
+print("picture.svg            ", clock(lambda gain: picture.svg()))
+def limits(gain):
+    for ax in panels.axes:
+        ax.set_ylim(1e-9, 10.0 ** (3 * gain))
+    picture._still.elements()
+print("a frame with new limits", clock(limits))
+"""
+
+
+def memory(notebook, name, updates):
+    """What many updates of one way add: (before, after) of browser and kernel in MB, and of the file in kB."""
+    page, cell = notebook.page, CELLS[name]
+
+    def now():
+        session = page.context.browser.new_browser_cdp_session()
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        session.detach()
+        browser = sum(psutil.Process(each["id"]).memory_info().rss for each in processes)
+        kernel = int(notebook.python("import gc, psutil; gc.collect(); print(psutil.Process().memory_info().rss)"))
+        return browser / 1e6, kernel / 1e6, len(notebook.save()) / 1e3
+
+    page.evaluate(PRESSES, [cell, SELECTORS[name], 20])
+    before = now()
+    page.evaluate(PRESSES, [cell, SELECTORS[name], updates])
+    return before, now()
+
+
+def report_memory(name, before, after, updates):
+    what = ("browser MB", "kernel MB", "notebook kB")
+    pairs = (f"{kind} {old:.0f} -> {new:.0f}" for kind, old, new in zip(what, before, after, strict=True))
+    print(f"{name:24}{updates} updates: " + ", ".join(pairs))
 
 
 def report(ways):
@@ -217,17 +291,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8, help="rounds of six key presses for each way")
     parser.add_argument("--drags", type=int, default=2, help="drags of three seconds for each way")
+    parser.add_argument("--updates", type=int, default=500, help="updates between two looks at the memory")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home, root = pathlib.Path(folder) / "home", pathlib.Path(folder) / "root"
         home.mkdir(), root.mkdir()
         path = notebook_file(folder)
         with lab.jupyterlab(home, root) as server, lab.browser() as chromium:
-            notebook = lab.open_notebook(chromium, server, root, path)
-            notebook.run_all()
-            assert not notebook.errors(), notebook.errors()
+            notebook = ready(chromium, server, root, path)
             report(speed(notebook, options.rounds, options.drags))
+            print("\nin the kernel, ms, median (largest):\n" + notebook.python(SHARES))
             notebook.close()
+            for name in ("live picture", "interact"):
+                notebook = ready(chromium, server, root, path)
+                report_memory(name, *memory(notebook, name, options.updates), options.updates)
+                notebook.close()
 
 
 if __name__ == "__main__":

@@ -16,19 +16,19 @@ def alternating_widths(answer):
         return "A second moment is positive, so the factor is too."
     if math.isclose(got, pair**5, rel_tol=0.02):
         return None
+    if math.isclose(got, 1 - pair**5, rel_tol=0.005):
+        return "That is the share lost over the ten layers. The factor is what is left: one minus this."
     if math.isclose(got, pair, rel_tol=0.02):
         return "That is one pair of layers, 300 to 100 and back. Ten layers are five pairs."
     if math.isclose(got, pair**10, rel_tol=0.02):
         return "You have counted ten pairs. 4mn/(m+n)² belongs to two layers, so ten layers have it five times."
     if math.isclose(got, 1 - pair, rel_tol=0.02):
-        return "0.25 is the share that one pair of layers loses. The factor is what it keeps. And ten layers are five pairs."
+        return "0.25 is the share that a pair of layers loses. The factor is what it keeps. Ten layers are five pairs."
     if math.isclose(got, (1 - pair) ** 5, rel_tol=0.02):
         return (
             "That is 0.25⁵, or 0.5¹⁰. If 0.25 is your pair: it is the share lost, not kept. "
             "If 0.5 is your layer: only the layers that read 100 units have it."
         )
-    if math.isclose(got, 1 - pair**5, rel_tol=0.02):
-        return "That is the share lost over the ten layers. The factor is what is left: one minus this."
     if any(math.isclose(got, one**10, rel_tol=0.02) for one in (2 * 300 / 400, 2 * 100 / 400)):
         return "Not all layers have the same fan_in: five of them read 300 units and five read 100."
     if any(math.isclose(got, one**k, rel_tol=0.02) for one in (1.5, 0.5) for k in (1, 5)):
