@@ -232,8 +232,8 @@ class SpectrumPanels:
         left.set_xticks([-6.5, *range(-5, 2)], ["less", *(f"$10^{{{k}}}$" for k in range(-5, 2))])
         left.legend(loc="upper left")
         right.plot(np.cos(turn), np.sin(turn), color=GREY, linestyle="--", linewidth=1)
-        (self.ring,) = right.plot([], [], color=BLUE)
-        (self.start,) = right.plot([], [], "o", color=ORANGE)
+        (self.ring,) = right.plot([], [], color=PURPLE)
+        (self.start,) = right.plot([], [], "o", color=AMBER, markeredgecolor=INK)
         self.note = right.text(3.3, -2.5, "", ha="right", va="bottom")
         right.set(xlim=(-3.4, 3.4), ylim=(-2.6, 2.6), aspect="equal", title="a circle of inputs, after all layers")
         self.artists = [self.bars, self.law, self.ring, self.start, self.note]
