@@ -372,7 +372,7 @@ def test_piecewise_linear_means_are_exact_at_any_width(name, widths, mode):
 
     ReLU needs a few more units: a layer that is off as a whole, one in 2^n, passes no gradient.
     """
-    nets, init = 2500, ("variance_scaling", {"gain": 1.2, "mode": mode})
+    nets, init = 1500, ("variance_scaling", {"gain": 1.2, "mode": mode})
     found = initlab.signal(widths, name, init, batch=4, nets=nets, rng=np.random.default_rng(3))
     predicted = initlab.predict(widths, name, init)
     for field in FIELDS:
