@@ -36,8 +36,16 @@ def luminance(color):
     return np.dot((0.2126, 0.7152, 0.0722), linear)
 
 
-def test_series_are_okabe_and_itos_colours():
-    assert {eight_bit(color) for color, _, _ in plots.SERIES} == OKABE_ITO
+def test_palette_is_okabe_and_itos():
+    palette = plots.BLUE, plots.ORANGE, plots.GREEN, plots.PINK, plots.SKY, plots.AMBER
+    assert {eight_bit(color) for color in palette} == OKABE_ITO
+
+
+def test_series_leave_the_quantities_their_colours():
+    """Blue, orange and green mean forward, backward and weight gradient, and nothing else."""
+    series = [color for color, _, _ in plots.SERIES]
+    assert len(set(series)) == len(series)
+    assert not set(series) & {quantity.color for quantity in plots.QUANTITIES.values()}
 
 
 def test_series_differ_without_colour():
@@ -67,7 +75,7 @@ def test_use_style_sets_the_defaults():
         assert mpl.rcParams["figure.dpi"] == 100
         _, ax = plots.panels()
         (line,) = ax.plot([0, 1])
-        assert line.get_color() == plots.BLUE
+        assert line.get_color() == plots.SERIES[0][0]
 
 
 # --- figures ----------------------------------------------------------------------------------------------------
