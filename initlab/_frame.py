@@ -61,6 +61,7 @@ class Frame:
         part = self._parts.pop(key, None)
         if part is None:
             still = [artist for artist in _by_zorder(artists) if artist not in self._moving]
+            self._paper.take()  # left over where an artist has failed
             for artist in still:
                 artist.draw(self._paper)
             part = self._paper.take()

@@ -7,6 +7,7 @@ Use it as `interact` is used: name the controls, and write a function of them th
 
 import html
 import inspect
+import math
 import sys
 import threading
 
@@ -66,6 +67,10 @@ def _control(name, abbreviation, default=inspect.Parameter.empty):
             f"{name} must be a widget, (min, max), (min, max, step), a list of options or a bool, got {abbreviation!r}"
         )
     control.description = name.replace("_", " ")
+    if isinstance(control, widgets.FloatSlider) and control.step < 0.01:
+        control.readout_format = f".{math.ceil(-math.log10(control.step) - 1e-9)}f"  # interact's own shows 0.00
+    if len(control.description) > 11:
+        control.style.description_width = "initial"  # or it would be cut off
     return control
 
 
@@ -111,8 +116,10 @@ class Picture:
     def svg(self):
         """The moving artists as one SVG text over the frame."""
         with DRAWING:
+            self._overlay.take()  # left over where an artist has failed
             for artist in sorted(self.moving, key=self._order):
-                artist.draw(self._overlay)
+                if artist.axes is None or artist.axes.get_visible():
+                    artist.draw(self._overlay)
             return self._canvas(self._overlay.take(), f'role="img" aria-label="{html.escape(self.caption)}"')
 
     def _canvas(self, inside, attributes=""):
@@ -147,7 +154,6 @@ class Picture:
                     f'height:100%;overflow:auto;padding:2em;box-sizing:border-box;font-size:16px">{html.escape(words)}'
                     "</div></foreignObject>"
                 )
-                self._overlay.take()  # what was drawn before it failed
                 self._marks.value = self._canvas(box) + _below("")
 
     def _follow_control(self, name, control, ours):

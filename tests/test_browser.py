@@ -258,10 +258,10 @@ def test_picture_agrees_with_matplotlib(page):
     for frame, whole, exact_frame, exact in page.first:
         shared, correlation = likeness(whole - frame, exact - exact_frame)
         assert shared > 0.86 and correlation > 0.88
-        letters = [
-            np.asarray(Image.fromarray(each.astype(np.uint8)).reduce(4), dtype=float) for each in (frame, exact_frame)
-        ]  # their edges differ, so from a distance
-        assert np.corrcoef(letters[0].ravel(), letters[1].ravel())[0, 1] > 0.95
+        if exact_frame.min() > 200:
+            continue  # a picture without letters or lines around it
+        far = [np.asarray(Image.fromarray(each.astype(np.uint8)).reduce(4)) for each in (frame, exact_frame)]
+        assert np.corrcoef(far[0].ravel(), far[1].ravel())[0, 1] > 0.95  # letters' edges differ: from a distance
 
 
 # --- move -------------------------------------------------------------------------------------------------------
@@ -445,8 +445,29 @@ def stills_of(path):
     return stills, sum(output.get("data", {}).get("text/plain", "").startswith("Live picture") for output in outputs)
 
 
-def test_chapter_fits_its_memory(page):
-    assert int(page.python(KERNEL_MEMORY).split()[0]) < 200 * 2**20
+ROUNDS = """
+import gc, psutil
+from initlab import live
+sizes = []
+for _ in range(4):
+    for picture in live.PICTURES:
+        for control in picture.controls.values():
+            if hasattr(control, "min"):
+                now = control.value
+                control.value = control.min
+                control.value = control.max
+                control.value = now
+    gc.collect()
+    sizes.append(psutil.Process().memory_info().rss)
+print((sizes[-1] - sizes[1]) / 2**20)
+"""
+
+
+def test_moving_on_takes_no_more_memory(page):
+    """From the second round over all sliders' ends on: the first two fill what chapters remember on purpose."""
+    assert float(page.python(ROUNDS)) < 4
+    for box in range(count(page)):
+        settles(page, box)
     assert page.problems == [] and page.errors() == [] and page.foreign == []
 
 

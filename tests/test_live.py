@@ -827,6 +827,29 @@ def test_an_artist_that_cannot_be_drawn_leaves_nothing_behind():
     assert picture._marks.value == good
 
 
+def test_a_title_that_cannot_be_drawn_leaves_nothing_behind():
+    fig, ax = axes()
+    picture = live.Picture(fig, ax.plot([1], [1]), lambda words: ax.set_title(words) and "")
+    picture.set(words="fine")
+    good = picture._frame.value
+    for _ in range(2):
+        picture.follow(words=r"$\nosuchcommand$")
+        assert picture.error is not None
+    picture.follow(words="other")
+    assert len(picture._frame.value) < 1.2 * len(good)
+    picture.follow(words="fine")
+    assert picture._frame.value == good
+
+
+def test_marks_of_hidden_axes_are_hidden():
+    fig = Figure()
+    left, right = fig.subplots(1, 2)
+    picture = picture_of(fig, left.plot([1], [1])[0], right.plot([1], [1])[0])
+    assert len(paths(picture)) == 2
+    right.set_visible(False)
+    assert len(paths(picture)) == 1
+
+
 def test_set_raises():
     fig, update, moving = wave(raises_above=2)
     picture = live.Picture(fig, moving, update)
@@ -960,6 +983,16 @@ def test_every_control_has_a_label(page):
     fig, update, moving = wave()
     picture = live.show(fig, update, moving, size=widgets.FloatSlider(1.0), kind=["sin"], seed=live.NewDraw())
     assert [control.description for control in picture.controls.values()] == ["size", "kind", "new draw"]
+
+
+def test_small_steps_and_long_names_can_be_read(page):
+    fig, ax = axes()
+    controls = dict(rate=(0.001, 0.1, 0.0005), gain=(0.1, 3.0, 0.05), learning_rate_of_all=(1, 2), kind=["a"])
+    picture = live.show(fig, lambda **values: str(values), ax.plot([1], [1]), **controls)
+    rate, gain, long, kind = picture.controls.values()
+    assert format(rate.min + rate.step, rate.readout_format) == "0.0015"
+    assert format(gain.min + gain.step, gain.readout_format) == "0.15"
+    assert long.style.description_width == "initial" and kind.style.description_width == ""
 
 
 def test_new_draw_counts_clicks(page):

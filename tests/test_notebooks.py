@@ -146,7 +146,7 @@ def test_no_claim_compares_a_number_with_itself(path):
 
 @chapters
 def test_anatomy(path):
-    """Prediction, live picture with things to find, half-truths, exercises with collapsed solutions, ledger, reading."""
+    """Prediction, live picture with things to find, half-truths, exercises with solutions, ledger, reading."""
     notebook = read(path)
     source = "\n".join(cell.source for cell in code_cells(notebook))
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")

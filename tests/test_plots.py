@@ -302,3 +302,65 @@ def test_signal_panels_name_their_curves():
     (legend,) = panels.fig.legends
     words = " ".join(text.get_text() for text in legend.get_texts())
     assert "measured" in words and "theory" in words and "95 %" in words
+
+
+# --- spectra ----------------------------------------------------------------------------------------------------
+def circle_of(radius, points=40):
+    turn = np.linspace(0, 2 * np.pi, points)
+    return radius * np.array([np.cos(turn), 0.5 * np.sin(turn)])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_spectrum_bars_are_the_shares_of_the_singular_values(seed):
+    """Counted one by one: a value belongs to the bin whose edges it lies between, in units of the root mean square."""
+    panels = plots.SpectrumPanels()
+    s = 10.0 ** np.random.default_rng(seed).uniform(-9, 0, 200)
+    panels.move(s, None, circle_of(1.0))
+    heights, edges, _ = panels.bars.get_data()
+    unit = math.sqrt(sum(v * v for v in s) / len(s))
+    decades = [math.log10(v / unit) for v in s]
+    assert heights[0] == pytest.approx(sum(d <= edges[1] for d in decades) / len(s))  # all that is smaller, too
+    for height, low, high in zip(heights[1:], edges[1:-1], edges[2:], strict=True):
+        assert height == pytest.approx(sum(low < d <= high for d in decades) / len(s))
+    assert sum(heights) == pytest.approx(1)
+    panels.move(7.0 * s, None, circle_of(1.0))
+    np.testing.assert_allclose(panels.bars.get_data()[0], heights)  # only ratios count
+
+
+def test_spectrum_law_is_shown_where_there_is_one():
+    panels = plots.SpectrumPanels()
+    shares = np.linspace(0, 0.1, panels.EDGES.size)
+    panels.move(np.ones(4), shares, circle_of(1.0))
+    assert panels.law.get_visible()
+    np.testing.assert_array_equal(panels.law.get_data()[0], shares)
+    panels.move(np.ones(4), None, circle_of(1.0))
+    assert not panels.law.get_visible()
+
+
+@pytest.mark.parametrize(
+    "radius, zoom, words",
+    [(1.0, 0, ""), (2.9, 0, ""), (3e-5, 5, "drawn × 10⁵"), (2e12, -12, "drawn × 10⁻¹²"), (0, 0, "")],
+)
+def test_spectrum_circle_fits_and_says_how(radius, zoom, words):
+    panels, circle = plots.SpectrumPanels(), circle_of(radius)
+    panels.move(np.ones(4), None, circle)
+    np.testing.assert_allclose(panels.ring.get_xydata().T, circle * 10.0**zoom, rtol=1e-12)
+    np.testing.assert_allclose(panels.start.get_xydata()[0], circle[:, 0] * 10.0**zoom, rtol=1e-12)
+    assert panels.note.get_text() == words
+    right = panels.ring.axes
+    for (low, high), values in zip((right.get_xlim(), right.get_ylim()), panels.ring.get_data(), strict=True):
+        assert low <= min(values) and max(values) <= high
+    assert right.get_aspect() == 1
+
+
+def test_spectrum_artists_can_all_move():
+    from initlab import live
+
+    panels = plots.SpectrumPanels()
+    picture = live.Picture(
+        panels.fig, panels.artists, lambda size: panels.move(np.ones(4), None, circle_of(size)) or ""
+    )
+    picture.set(size=1.0)
+    first = picture._marks.value
+    picture.set(size=2.0)
+    assert picture._marks.value != first
