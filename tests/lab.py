@@ -196,7 +196,8 @@ class Notebook:
         self.page.mouse.up()
 
     def readout(self, label, box=0):
-        return self.slider(label, box).locator(".widget-readout").inner_text()
+        """What stands beside the slider, with a plain minus sign."""
+        return self.slider(label, box).locator(".widget-readout").inner_text().replace("\u2212", "-")
 
     def picture(self, box=0):
         """What live picture number `box` shows, as text: it has moved when this has changed."""

@@ -261,7 +261,7 @@ def test_picture_agrees_with_matplotlib(page):
         if exact_frame.min() > 200:
             continue  # a picture without letters or lines around it
         far = [np.asarray(Image.fromarray(each.astype(np.uint8)).reduce(4)) for each in (frame, exact_frame)]
-        assert np.corrcoef(far[0].ravel(), far[1].ravel())[0, 1] > 0.95  # letters' edges differ: from a distance
+        assert np.corrcoef(far[0].ravel(), far[1].ravel())[0, 1] > 0.92  # letters' edges differ: from a distance
 
 
 # --- move -------------------------------------------------------------------------------------------------------
@@ -310,8 +310,10 @@ def test_a_drag_moves_the_picture_and_nothing_else(page):
             settles(page, box)
             assert (float(handle.get_attribute("aria-valuenow")) < now) == left
             assert page.page.evaluate(PLACES, box) == before
-            name = label.replace(" ", "_")
-            value = page.python(f"from initlab import live; print(live.PICTURES[{box}].controls['{name}'].value)")
+            value = page.python(
+                f"from initlab import live; controls = live.PICTURES[{box}].controls.values()\n"
+                f"print(next(control.value for control in controls if control.description == {label!r}))"
+            )
             assert float(page.readout(label, box)) == pytest.approx(float(value), abs=0.006)
 
 
