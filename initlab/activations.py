@@ -26,13 +26,17 @@ class Activation:
     """An activation and its derivative: `phi(z)` and `dphi(z)`, both elementwise on arrays of any shape.
 
     `kinks` lists the arguments where phi or one of its derivatives jumps; a wrong list costs accuracy in the
-    integrals of `initlab.theory`, nothing else.
+    integrals of `initlab.theory`, nothing else.  `swings` says that phi goes up and down without end, as sin does, so
+    that integrals must follow it far out.  `homogeneous` says that phi(c z) = c phi(z) for every c > 0: then one
+    integral serves for all scales.
     """
 
     name: str
     phi: Callable[[np.ndarray], np.ndarray]
     dphi: Callable[[np.ndarray], np.ndarray]
     kinks: tuple[float, ...] = (0.0,)
+    swings: bool = False
+    homogeneous: bool = False
 
 
 def activation(which) -> Activation:
@@ -183,18 +187,18 @@ def _d_erf(z):
 ACTIVATIONS = {
     a.name: a
     for a in (
-        Activation("linear", _linear, _d_linear),
+        Activation("linear", _linear, _d_linear, homogeneous=True),
         Activation("sigmoid", _sigmoid, _d_sigmoid),
         Activation("tanh", np.tanh, _d_tanh),
-        Activation("relu", _relu, _d_relu),
-        Activation("leaky_relu", _leaky_relu, _d_leaky_relu),
+        Activation("relu", _relu, _d_relu, homogeneous=True),
+        Activation("leaky_relu", _leaky_relu, _d_leaky_relu, homogeneous=True),
         Activation("elu", _elu, _d_elu),
         Activation("selu", _selu, _d_selu),
         Activation("gelu", _gelu, _d_gelu),
         Activation("silu", _silu, _d_silu),
         Activation("softplus", _softplus, _sigmoid),
         Activation("hardtanh", _hardtanh, _d_hardtanh, kinks=(-1.0, 1.0)),
-        Activation("sin", np.sin, np.cos),
+        Activation("sin", np.sin, np.cos, swings=True),
         Activation("erf", erf, _d_erf),
     )
 }

@@ -126,7 +126,7 @@ class Picture:
         """An SVG of the frame's size around these elements."""
         return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" {attributes} '
-            f'style="display:block;width:100%;height:auto">{inside}</svg>'
+            f'style="display:block;width:100%;height:auto;will-change:transform">{inside}</svg>'
         )
 
     def set(self, **values):

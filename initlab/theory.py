@@ -35,10 +35,10 @@ _STANDARD = _panels(_EDGES)
 _LARGE = 1e30  # stands in for q = inf
 
 
-def _quadrature(kinks=(0.0,), root_q=1.0):
+def _quadrature(kinks=(0.0,), root_q=1.0, swings=True):
     """Nodes and weights for integrals over z ~ N(0, 1) of a function of root_q * z with these kinks."""
     at = [k / root_q for k in kinks if k != 0.0 and root_q > 0 and abs(k) < 10 * root_q]
-    fine = np.arange(-10, 10, 2 / root_q) if 4 < root_q < 1000 else []  # for functions that oscillate
+    fine = np.arange(-10, 10, 2 / root_q) if swings and 4 < root_q < 1000 else []
     return _panels(np.unique(np.concatenate([_EDGES, at, fine]))) if at or len(fine) else _STANDARD
 
 
@@ -50,11 +50,24 @@ def gaussian_mean(f, q=1.0, kinks=(0.0,)):
         return float(weights @ f(root_q * z))
 
 
-def _mean_square(f, q, kinks):
-    """E[f(z)**2] for z ~ N(0, q); at q = inf, for a signal that has overflowed, from very large arguments."""
-    with np.errstate(over="ignore"):
-        second = gaussian_mean(lambda z: np.square(f(z)), _LARGE if q == math.inf else q, kinks)
+def _mean_square(phi, slope, q):
+    """E[phi(z)**2], or E[phi'(z)**2] for `slope`, z ~ N(0, q); at q = inf, for a signal that has overflowed, too."""
+    if phi.homogeneous and q > 0:
+        return _unit_square(phi, slope) * (1.0 if slope else q)
+    second = _mean_square_at(phi, slope, _LARGE if q == math.inf else q)
     return math.inf if q == math.inf and second > math.sqrt(_LARGE) else second
+
+
+def _mean_square_at(phi, slope, q):
+    root_q, f = math.sqrt(q), phi.dphi if slope else phi.phi
+    z, weights = _quadrature(phi.kinks, root_q, phi.swings)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(weights @ np.square(f(root_q * z)))
+
+
+@lru_cache(maxsize=256)
+def _unit_square(phi, slope):
+    return _mean_square_at(phi, slope, 1.0)
 
 
 def _q(q):
@@ -70,7 +83,7 @@ def variance_map(activation, q, gain=1.0, sigma_b=0.0):
     """
     phi = as_activation(activation)
     gain, sigma_b = finite("gain", gain, least=0.0), finite("sigma_b", sigma_b, least=0.0)
-    second = _mean_square(phi.phi, _q(q), phi.kinks)
+    second = _mean_square(phi, False, _q(q))
     return (gain * gain * second if gain else 0.0) + sigma_b * sigma_b
 
 
@@ -80,7 +93,7 @@ def chi(activation, q, gain=1.0):
     Below 1 gradients vanish, above 1 they explode.  Source: Poole et al. 2016, equation 6; Schoenholz et al. 2017.
     """
     phi, gain = as_activation(activation), finite("gain", gain, least=0.0)
-    second = _mean_square(phi.dphi, _q(q), phi.kinks)
+    second = _mean_square(phi, True, _q(q))
     return gain * gain * second if gain else 0.0
 
 
@@ -93,7 +106,7 @@ def gain(activation, direction="forward", q=1.0):
     """
     phi, q = as_activation(activation), finite("q", q, above=0.0)
     forward = choice("direction", direction, ("forward", "backward")) == "forward"
-    kept = _mean_square(phi.phi, q, phi.kinks) / q if forward else _mean_square(phi.dphi, q, phi.kinks)
+    kept = _mean_square(phi, False, q) / q if forward else _mean_square(phi, True, q)
     if not 0 < kept < math.inf:
         raise ValueError(f"no {direction} gain for {phi.name} at q={q:g}: its mean square there is {kept:g}")
     return 1.0 / math.sqrt(kept)
@@ -187,10 +200,10 @@ class Moments:
     `fourth` is E[phi**4] / E[phi**2]**2, `dfourth` the same for phi'.
     """
 
-    forward: tuple
-    backward: tuple
-    overlap: tuple
-    slopes: tuple
+    forward: np.ndarray
+    backward: np.ndarray
+    overlap: np.ndarray
+    slopes: np.ndarray
     pull: float
     tilt: float
     fourth: float
@@ -198,21 +211,23 @@ class Moments:
 
 
 _ORDER = 24  # Hermite terms kept; what lies beyond is put on the last one
+_POWERS = np.arange(_ORDER)
+_FIRST, _SECOND = _POWERS[1:], _POWERS[2:] * _POWERS[1:-1]  # the factors of the derivatives of c**k
 
 
 def _hermite(values, z, weights, scale):
-    """Squared coefficients of a function in orthonormal Hermite polynomials, divided by `scale`."""
+    """Squared coefficients of a function in orthonormal Hermite polynomials, divided by `scale`, shape (_ORDER,)."""
     basis = [np.ones_like(z), z]
     for k in range(1, _ORDER - 1):
         basis.append((z * basis[-1] - math.sqrt(k) * basis[-2]) / math.sqrt(k + 1))
     squares = (np.stack(basis) @ (weights * values)) ** 2
     total = weights @ values**2
     squares[-1] += max(total - squares.sum(), 0.0)
-    return tuple((squares / scale).tolist())
+    return squares / scale
 
 
 def _moments_at(phi, q):
-    z, weights = _quadrature(phi.kinks, math.sqrt(q))
+    z, weights = _quadrature(phi.kinks, math.sqrt(q), phi.swings)
     value, slope = phi.phi(math.sqrt(q) * z), np.broadcast_to(phi.dphi(math.sqrt(q) * z), z.shape)
     v, d = weights @ value**2, weights @ slope**2
     hermite2 = z * z - 1  # d E[f(sqrt(q) z)] / d log q = E[f (z^2 - 1)] / 2
@@ -235,7 +250,8 @@ def _moments(phi, log_q):
 
 def moments(activation, q):
     """The `Moments` of an activation at a second moment near q (rounded to 5 %: they vary slowly)."""
-    return _moments(as_activation(activation), round(math.log(min(max(q, 1e-12), 1e12)) * 20) / 20)
+    phi = as_activation(activation)
+    return _moments(phi, 0.0 if phi.homogeneous else round(math.log(min(max(q, 1e-12), 1e12)) * 20) / 20)
 
 
 @dataclass(frozen=True)
@@ -265,11 +281,10 @@ class Prediction:
 
 
 def _series(coefficients, c):
-    """sum_k coefficients[k] c**k with its first two derivatives, by Horner's rule."""
-    value = slope = curve = 0.0
-    for k in reversed(coefficients):
-        value, slope, curve = value * c + k, slope * c + value, curve * c + 2 * slope
-    return value, slope, curve
+    """sum_k coefficients[k] c**k with its first two derivatives."""
+    powers = c**_POWERS
+    slope, curve = coefficients[1:] @ (_FIRST * powers[:-1]), coefficients[2:] @ (_SECOND * powers[:-2])
+    return float(coefficients @ powers), float(slope), float(curve)
 
 
 def _power_mean(coefficients, c, spread):
@@ -298,7 +313,9 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
     widths, phi = check_widths(widths), as_activation(activation)
     x2, batch, sigma_b = finite("x2", x2, least=0.0), whole("batch", batch), finite("sigma_b", sigma_b, least=0.0)
     depth, one = len(widths) - 1, 1.0 / batch
-    laws = [_weight_variance(init, n, m) for m, n in pairwise(widths[:-1])]
+    shapes = list(pairwise(widths[:-1]))
+    known = {shape: _weight_variance(init, shape[1], shape[0]) for shape in set(shapes)}  # most layers have one shape
+    laws = [known[shape] for shape in shapes]
     laws.append(_weight_variance(init if output_init is None else output_init, widths[-1], widths[-2]))
     z2, a2, delta2, dw2 = (np.full(depth + 1, math.nan) for _ in range(4))
     a2[0] = x2
@@ -306,7 +323,7 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
     with np.errstate(over="ignore", invalid="ignore"):
         for n, (variance, _) in enumerate(laws, start=1):
             z2[n] = (widths[n - 1] * variance * a2[n - 1] if variance else 0.0) + sigma_b * sigma_b
-            a2[n] = z2[n] if n == depth else _mean_square(phi.phi, z2[n], phi.kinks)
+            a2[n] = z2[n] if n == depth else _mean_square(phi, False, z2[n])
         delta2[depth] = 1.0
         for n in range(depth - 1, 0, -1):
             delta2[n] = widths[n + 1] * laws[n][0] * delta2[n + 1] * chi(phi, z2[n])

@@ -185,3 +185,18 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_anything_else_is_a_type_error_that_shows_it(wrong):
     with pytest.raises(TypeError, match="activation must be a name or an Activation, got "):
         activation(wrong)
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_homogeneous_are_those_that_scale(name):
+    """phi(c z) = c phi(z) for c > 0, for those that say so and for no other."""
+    a, z = ACTIVATIONS[name], np.array([-3.0, -0.5, 0.25, 2.0])
+    scales = all(np.allclose(a.phi(c * z), c * a.phi(z), rtol=1e-12, atol=0) for c in (0.1, 3.0))
+    assert a.homogeneous == scales == (name in ("linear", "relu", "leaky_relu"))
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_those_that_swing_say_so(name):
+    """phi' changes its sign again and again far out, or not at all."""
+    signs = np.sign(ACTIVATIONS[name].dphi(np.linspace(50.0, 150.0, 2001)))
+    assert ACTIVATIONS[name].swings == (np.count_nonzero(np.diff(signs)) > 10)
