@@ -3,7 +3,7 @@
 import contextlib
 import importlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,9 +39,11 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
 
     Give a prediction with `rel` (allowed fraction of it) or `within` (allowed absolute difference), or a bound
     `at_least` / `at_most`.  Numbers or arrays of one shape; of an array the pair that lies furthest apart is printed.
+    `digits=0` asserts as usual and prints no measured number: for what training ends with, which rounding on another
+    processor changes visibly; the figure beside it shows the number.
     Raises AssertionError with the sentence where it does not hold, TypeError without a prediction or bound.
     """
-    got = np.asarray(measured, dtype=float)
+    got, printed = np.asarray(measured, dtype=float), digits or 3
     if got.size == 0:
         raise ValueError("measured must hold at least one number, got an empty array")
     if predicted is None:
@@ -50,8 +52,8 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
         bound, word = (at_least, "at least") if at_most is None else (at_most, "at most")
         worst = float(np.min(got) if at_most is None else np.max(got))
         holds = worst >= bound if at_most is None else worst <= bound
-        row = Claim(sentence, number(worst, digits), f"{word} {number(bound, digits)}", "bound")
-        told = f"measured {row.measured}, {row.predicted}"
+        row = Claim(sentence, number(worst, printed), f"{word} {number(bound, printed)}", "bound")
+        told, short = f"measured {row.measured}, {row.predicted}", f"measured and found {row.predicted}"
     else:
         if (rel is None) == (within is None):
             raise TypeError("claim needs one of rel= (a fraction) and within= (an absolute difference)")
@@ -69,10 +71,13 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
         if (rel if within is None else within) <= 1e-6:
             allowed = "equal to rounding"
         many = f" (worst of {got.size})" if got.size > 1 else ""
-        row = Claim(sentence, number(got[at], digits) + many, number(want[at], digits), allowed)
+        row = Claim(sentence, number(got[at], printed) + many, number(want[at], printed), allowed)
         told = f"measured {row.measured}, predicted {row.predicted}, {row.allowed}"
+        short = f"measured and found {row.allowed} of {row.predicted}"
     if not holds:
         raise AssertionError(f"{sentence}: {told}; this does not hold")
+    if digits == 0:
+        row, told = replace(row, measured="✓"), short
     _ledger[sentence] = row
     print(f"✓ {sentence}: {told}" if len(sentence) + len(told) < 95 else f"✓ {sentence}:\n      {told}")
 

@@ -264,3 +264,14 @@ def test_an_unknown_exercise_lists_the_known_ones(two_plus_two, name):
 def test_an_unknown_exercise_when_there_is_none():
     with pytest.raises(ValueError, match=r"unknown exercise '98.1'; known are none yet"):
         check("98.1", 1)
+
+
+def test_claims_without_digits_are_asserted_and_print_no_measured_number(capsys):
+    claim("loss at the end of a run", 0.2471, at_most=0.4, digits=0)
+    claim("accuracy of a run", [0.913, 0.9], 0.9, within=0.05, digits=0)
+    said = capsys.readouterr().out
+    assert "✓ loss at the end of a run: measured and found at most 0.4" in said
+    assert "✓ accuracy of a run: measured and found within 0.05 of 0.9" in said
+    assert [row.measured for row in ledger()[-2:]] == ["✓", "✓"]
+    with pytest.raises(AssertionError, match="loss at the end: measured 0.471, at most 0.4; this does not hold"):
+        claim("loss at the end", 0.471, at_most=0.4, digits=0)

@@ -1,7 +1,9 @@
 """Every live picture of every chapter over its controls: no exception, no warning, finite marks, and it moves."""
 
+import ast
 import pathlib
 import re
+import symtable
 import warnings
 
 import ipywidgets
@@ -13,17 +15,54 @@ from initlab import live
 PATHS = sorted((pathlib.Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
+def tables(table):
+    """A symbol table and all within it."""
+    yield table
+    for inner in table.get_children():
+        yield from tables(inner)
+
+
+def names(source):
+    """(read, bound, imported, changed): the notebook's names that a cell reads, binds, imports, changes in place."""
+    top = symtable.symtable(source, "cell", "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    read = {
+        s.get_name() for t in tables(top) for s in t.get_symbols() if s.is_referenced() and (t is top or s.is_global())
+    }
+    imported, changed = {s.get_name() for s in top.get_symbols() if s.is_imported()}, set()
+    for node in ast.walk(ast.parse(source)):
+        part = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else node
+        stored = part is not node or isinstance(getattr(node, "ctx", None), ast.Store)  # x.f(...), or x[k] = ...
+        while isinstance(part, (ast.Subscript, ast.Attribute)):
+            part = part.value
+            if stored and isinstance(part, ast.Name):
+                changed.add(part.id)
+    return read, bound, imported, changed
+
+
+def needed(cells):
+    """The cells that show a live picture, and those before them on which their names depend."""
+    known = [names(cell.source) for cell in cells]
+    modules = set().union(*(imported for _, _, imported, _ in known))  # plots.show(...) changes nothing
+    wanted, kept = set(), []
+    for cell, (read, bound, _, changed) in zip(reversed(cells), reversed(known), strict=True):
+        if "live.show(" in cell.source or bound & wanted or (changed & wanted) - modules:
+            kept.append(cell)
+            wanted = wanted - bound | read
+    return kept[::-1]
+
+
 @pytest.fixture(scope="module", params=PATHS, ids=lambda path: path.stem)
 def pictures(request, tmp_path_factory):
-    """The live pictures of one chapter, made by running its cells in this process."""
+    """The live pictures of one chapter, made by running in this process the cells that they need."""
     before, space = len(live.PICTURES), {"__name__": "__main__"}
     patch = pytest.MonkeyPatch()
     patch.chdir(request.param.parent)
     for module in ("initlab.live", "initlab._output"):
         patch.setattr(f"{module}.display", lambda *args, **options: None)
-    for cell in nbformat.read(request.param, as_version=4).cells:
-        if cell.cell_type == "code":
-            exec(compile(cell.source, f"{request.param.name}:{cell.id}", "exec"), space)
+    cells = [cell for cell in nbformat.read(request.param, as_version=4).cells if cell.cell_type == "code"]
+    for cell in needed(cells):
+        exec(compile(cell.source, f"{request.param.name}:{cell.id}", "exec"), space)
     patch.undo()
     return live.PICTURES[before:]
 
