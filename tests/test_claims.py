@@ -273,5 +273,5 @@ def test_claims_without_digits_are_asserted_and_print_no_measured_number(capsys)
     assert "✓ loss at the end of a run: measured and found at most 0.4" in said
     assert "✓ accuracy of a run: measured and found within 0.05 of 0.9" in said
     assert [row.measured for row in ledger()[-2:]] == ["✓", "✓"]
-    with pytest.raises(AssertionError, match="loss at the end: measured 0.471, at most 0.4; this does not hold"):
+    with pytest.raises(AssertionError, match=r"loss at the end: measured 0\.471, at most 0\.4; this does not hold"):
         claim("loss at the end", 0.471, at_most=0.4, digits=0)
