@@ -48,34 +48,6 @@ def absolute_value(answer):
 
 
 @exercise("04.3")
-def conv_gradient(answer):
-    """The product of std * sqrt(9 d / 2) over layers with d filters."""
-    if not callable(answer):
-        return f"Give the function itself, gradient_factor, not {answer!r}."
-    if answer([64], 0.01) is ...:
-        return ...
-    cases = (([64], 0.05), ([128, 256], 0.03), ([64, 128, 128, 256, 256, 512, 512, 512, 512], 0.01))
-    for filters, std in cases:
-        got, right = float(answer(filters, std)), math.prod(std * math.sqrt(9 * d / 2) for d in filters)
-        if math.isclose(got, right, rel_tol=0.01):
-            continue
-        where, layers = f"For {filters} and std {std} you get {got:.3g}", len(filters)
-        wrong = {
-            right**2: "that is the factor of the square. The std changes by its root.",
-            1 / right: "that is how much the gradient is divided by. Asked is the factor that multiplies it.",
-            right * 2 ** (layers / 2): "that forgets ReLU, which lets half of the squares through.",
-            right / 3**layers: "a 3×3 kernel has 9 entries, and each filter reaches 9 places: fan_out is 9 d.",
-            right / math.sqrt(3) ** layers: "a 3×3 kernel has 9 entries, not 3: fan_out is 9 d.",
-            right / std**layers * std: "every layer brings its own factor of std.",
-        }
-        for value, hint in wrong.items():
-            if math.isclose(got, value, rel_tol=0.01):
-                return f"{where}: {hint}"
-        return f"{where}. A layer with d filters multiplies E[δ²] by 9 d · std² / 2; take all layers, then the root."
-    return None
-
-
-@exercise("04.4")
 def median_level(answer):
     """n Var[w] = 2 exp(5 / (2 n)), at which log M has no drift to first order."""
     if not callable(answer):
