@@ -44,9 +44,7 @@ def _not_uniform(draws):
     entries = draws.reshape(count, m * n)
     products = entries.T @ entries / count - np.eye(m * n) / k
     if np.abs(products).max() > 7 * math.sqrt(3) / (k * math.sqrt(count)):
-        return (
-            f"Two entries of {shape} draws go together. Fix each column's sign by its own number on R's diagonal."
-        )
+        return f"Two entries of {shape} draws go together. Fix each column's sign by its own number on R's diagonal."
     fourth, spread = 3 / (k * (k + 2)), math.sqrt(105 / (k * (k + 2) * (k + 4) * (k + 6)))
     if np.abs((draws**4).mean(axis=(0, 1 if m >= n else 2)) - fourth).max() > 5 * spread / math.sqrt(k * count):
         return f"The mean of the entries' fourth powers of {shape} draws is off. Do you start from Gaussian numbers?"
