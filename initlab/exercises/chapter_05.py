@@ -29,14 +29,40 @@ def _orthonormal(W):
     return float(np.abs(tall.T @ tall - np.eye(tall.shape[1])).max())
 
 
+def _not_uniform(draws):
+    """A hint where moments of the draws, (draws, m, n), are not a uniform one's; tolerances of 5 to 7 standard errors.
+
+    With k = max(m, n): E[q] = 0, E[q q'] = 0 for two different entries, E[q^2] = 1/k, E[q^4] = 3 / (k (k + 2)).
+    """
+    count, m, n = draws.shape
+    k, shape = max(m, n), f"{m} × {n}"
+    mean = draws.mean(axis=0)
+    at = np.unravel_index(np.argmax(np.abs(mean)), mean.shape)
+    if abs(mean[at]) > 6 / math.sqrt(k * count):
+        place = f"row {at[0] + 1}, column {at[1] + 1}"
+        return f"The mean of the entry in {place} of {shape} draws is {mean[at]:.2f}, not 0. What about R's diagonal?"
+    entries = draws.reshape(count, m * n)
+    products = entries.T @ entries / count - np.eye(m * n) / k
+    if np.abs(products).max() > 7 * math.sqrt(3) / (k * math.sqrt(count)):
+        return f"Two entries of {shape} draws go together. Fix each column's sign by its own number on R's diagonal."
+    fourth, spread = 3 / (k * (k + 2)), math.sqrt(105 / (k * (k + 2) * (k + 4) * (k + 6)))
+    if np.abs((draws**4).mean(axis=(0, 1 if m >= n else 2)) - fourth).max() > 5 * spread / math.sqrt(k * count):
+        return f"The mean of the entries' fourth powers of {shape} draws is off. Do you start from Gaussian numbers?"
+    if m == n and abs((share := np.mean(np.linalg.det(draws) < 0)) - 0.5) > 2.5 / math.sqrt(count):
+        return f"{share:.0%} of {shape} draws are reflections (determinant -1). In a uniform draw half of them are."
+    return None
+
+
 @exercise("05.2")
 def uniform_orthogonal(answer):
-    """An initialiser with orthonormal rows or columns for any shape, uniform: the mean trace of 4 x 4 draws is 0."""
+    """An initialiser with orthonormal rows or columns for any shape, and with the moments of a uniform draw."""
     if not callable(answer):
         return f"Give the function itself, my_orthogonal, not {answer!r}."
     rng = np.random.default_rng(0)
-    if answer((8, 8), rng) is ...:
+    if (first := answer((8, 8), rng)) is ...:
         return ...
+    if first is None:
+        return "The function returned nothing. Does it end with a return?"
     for shape in ((8, 8), (12, 5), (5, 12)):
         W = np.asarray(answer(shape, rng), dtype=float)
         if W.shape != shape:
@@ -44,14 +70,14 @@ def uniform_orthogonal(answer):
         if _orthonormal(W) > 1e-8:
             side = "rows" if shape[0] < shape[1] else "columns"
             return f"For the shape {shape} the {side} are not orthonormal: they are off by {_orthonormal(W):.2g}."
-    draws = np.array([answer((4, 4), rng) for _ in range(2000)])
-    if np.ptp(draws, axis=0).max() < 1e-6:
-        return "It returns the same matrix each time. Use the generator rng that it is given."
-    trace = np.trace(draws, axis1=1, axis2=2)
-    if abs(trace.mean()) > 5 / math.sqrt(2000):  # the variance of the trace is 1
-        return f"The mean trace of 4 × 4 draws is {trace.mean():.2f}, not 0. What about the signs of R's diagonal?"
-    if abs(trace.var() - 1) > 0.25:
-        return f"The variance of the trace of 4 × 4 draws is {trace.var():.2f}; for a uniform draw it is 1."
+    for shape, count in (((4, 4), 4000), ((4, 2), 2000), ((2, 4), 2000)):
+        draws = np.array([answer(shape, rng) for _ in range(count)])
+        if np.ptp(draws, axis=0).max() < 1e-6:
+            return "It returns the same matrix each time. Use the generator rng that it is given."
+        if shape == (4, 4) and abs(trace := np.trace(draws, axis1=1, axis2=2).mean()) > 5 / math.sqrt(4000):
+            return f"The mean trace of 4 × 4 draws is {trace:.2f}, not 0. What about the signs of R's diagonal?"
+        if (hint := _not_uniform(draws)) is not None:
+            return hint
     return None
 
 
