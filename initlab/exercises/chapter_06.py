@@ -12,6 +12,12 @@ from initlab.theory import chi, fixed_point, variance_map
 SHARES = np.array([0.7, 0.2, 0.1])
 
 
+def _one(answer):
+    """The number in an answer, which may come in an array of its own; None where there is not one number."""
+    values = np.asarray(answer, dtype=float).ravel()
+    return float(values[0]) if values.size == 1 else None
+
+
 @exercise("06.1")
 def centred_log_priors(answer):
     """ln(0.7, 0.2, 0.1) minus its mean."""
@@ -39,17 +45,20 @@ def centred_log_priors(answer):
 @exercise("06.2")
 def logits_of_a_first_loss(answer):
     """The s with first_loss(s, 27 equal classes) = 27: about 13.4."""
-    got, equal = float(answer), [1 / 27] * 27
+    got, equal = _one(answer), [1 / 27] * 27
+    if got is None:
+        return f"Give one number; you gave {np.size(answer)}."
     if not 0 < got < 400:
         return f"The standard deviation of the logits is a positive number, and not as far from 1 as {got:.4g}."
     if abs(got - 27) < 0.01 or abs(got - math.log(27)) < 0.01:
         return f"That is a loss. With standard deviation {got:.3g} it would be {first_loss(got, equal):.3g}."
-    loss = first_loss(got, equal)
+    near = min(got, 30.0)  # beyond it the loss grows in proportion, and the integral becomes slow
+    loss = first_loss(near, equal) * got / near
     if abs(loss - 27) < 0.5:
         return None
     if abs(first_loss(math.sqrt(got), equal) - 27) < 1.5:
         return f"With s = {got:.4g} the first loss would be {loss:.3g}. That is the variance; its root is asked for."
-    ten = first_loss(got, [0.1] * 10)
+    ten = first_loss(near, [0.1] * 10)
     if abs(ten - 27) < 0.5:
         return f"That is right for ten classes. With 27 classes s = {got:.3g} gives a first loss of {loss:.3g}."
     return f"With s = {got:.3g} the first loss would be {loss:.3g}, {'above' if loss > 27 else 'below'} 27."
@@ -63,7 +72,11 @@ def half_life_bias(answer):
     if answer(10) is ...:
         return ...
     for steps in (1, 10, 100, 1000):
-        got = float(answer(steps))
+        try:
+            got = float(answer(steps))
+        except (ValueError, ZeroDivisionError) as problem:
+            told = f"For T = {steps} your function stops with {problem!r}."
+            return f"{told} One step must leave half of the cell: gate 1/2, bias 0." if steps == 1 else told
         left = (1 / (1 + math.exp(-got))) ** steps if got > -500 else 0.0
         if abs(left - 0.5) < 0.005:
             continue
@@ -74,6 +87,12 @@ def half_life_bias(answer):
             return f"{told} That number is what the gate must be; the bias is what sigmoid turns into it."
         if abs(got - math.log(0.5 ** (1 / steps))) < 1e-6:
             return f"{told} A gate is a sigmoid, so it needs the log-odds ln(f / (1 - f)), not ln f."
+        if abs(got - math.log(2 ** (1 / steps) - 1)) < 1e-6:
+            return f"{told} The size is right, the sign is not: to keep more, the bias must be larger."
+        if abs(got - math.log(steps / math.log(2))) < 1e-6:
+            return f"{told} ln(T / ln 2) comes close for long times; start from f = 0.5^(1/T) without approximation."
+        if all(abs(float(answer(other)) - got) < 1e-9 for other in (1, 10, 100, 1000)):
+            return f"{told} It is the same for every T; a longer time needs a larger bias."
         return f"{told} Each step must keep f = 0.5^(1/T), and sigmoid(b) = f."
     return None
 
@@ -81,7 +100,9 @@ def half_life_bias(answer):
 @exercise("06.4")
 def tanh_biases(answer):
     """sqrt(1 - E[tanh(z)^2]) at z ~ N(0, 1): judged on networks of 20 layers."""
-    sigma_b = float(answer)
+    sigma_b = _one(answer)
+    if sigma_b is None:
+        return f"Give one number; you gave {np.size(answer)}."
     if sigma_b < 0:
         return "A standard deviation is not negative."
     rng, missing = np.random.default_rng(0), 1 - variance_map("tanh", 1.0)
