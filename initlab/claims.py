@@ -27,7 +27,15 @@ def number(value, digits=3):
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     text = f"{value:.{digits}g}"
-    return text if abs(float(text)) < 1e6 else f"{value:.{digits - 1}e}"
+    if abs(float(text)) >= 1e6:
+        return f"{value:.{digits - 1}e}"
+    return f"{float(text):g}" if 1 <= abs(float(text)) < 1000 else text  # 10 and not 1e+01
+
+
+def _bound(value, digits):
+    """A bound as it was written; one that was computed, in at most `digits` significant digits."""
+    text = f"{float(value):.4g}"
+    return number(text, 4) if float(text) == value else number(value, digits)
 
 
 def _percent(fraction):
@@ -52,7 +60,7 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
         bound, word = (at_least, "at least") if at_most is None else (at_most, "at most")
         worst = float(np.min(got) if at_most is None else np.max(got))
         holds = worst >= bound if at_most is None else worst <= bound
-        row = Claim(sentence, number(worst, printed), f"{word} {number(bound, printed)}", "bound")
+        row = Claim(sentence, number(worst, printed), f"{word} {_bound(bound, printed)}", "bound")
         told, short = f"measured {row.measured}, {row.predicted}", f"measured and found {row.predicted}"
     else:
         if (rel is None) == (within is None):

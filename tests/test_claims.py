@@ -275,3 +275,12 @@ def test_claims_without_digits_are_asserted_and_print_no_measured_number(capsys)
     assert [row.measured for row in ledger()[-2:]] == ["✓", "✓"]
     with pytest.raises(AssertionError, match=r"loss at the end: measured 0\.471, at most 0\.4; this does not hold"):
         claim("loss at the end", 0.471, at_most=0.4, digits=0)
+
+
+def test_bounds_are_printed_as_they_are_tested(capsys):
+    claim("close above one", 1.03, at_least=1.005)
+    claim("steps", 13, at_most=60, digits=1)
+    claim("far above a computed bound", 80, at_least=10 * math.log(10), digits=2)
+    said = capsys.readouterr().out
+    for words in ("measured 1.03, at least 1.005", "measured 10, at most 60", "measured 80, at least 23\n"):
+        assert words in said
