@@ -1,7 +1,5 @@
 """Chapter 07's pictures: the variance map with the path of a network on it, and a table of growth per layer."""
 
-from types import SimpleNamespace
-
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator, NullLocator
@@ -79,15 +77,10 @@ class GainPanels:
 
 
 def growth(found, depth):
-    """Growth per layer of the median network, (forward, backward): E[z^2] from layer 1 to depth, E[delta^2] back."""
-    z2, delta2 = np.median(found.z2, axis=0), np.median(found.delta2, axis=0)
+    """Growth per layer, (forward, backward), of a Prediction or the median of a Signal, between layers 1 and depth."""
+    z2, delta2 = (np.median(np.atleast_2d(v), axis=0) for v in (found.z2, found.delta2))
     steps = 1 / (depth - 1)
     return (z2[depth] / z2[1]) ** steps, (delta2[1] / delta2[depth]) ** steps
-
-
-def typical(law):
-    """A `Prediction`'s median network in the fields that `growth` reads."""
-    return SimpleNamespace(z2=law.typical("z2")[None], delta2=law.typical("delta2")[None])
 
 
 def heat_maps(tables, rows, columns, titles):
