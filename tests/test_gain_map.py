@@ -79,7 +79,7 @@ def test_right_answers(name, answer):
         ("07.2", lambda phi: np.sqrt(mean_square(phi)), "undo"),
         ("07.2", lambda phi: 1 / np.sqrt(mean_square(phi) - (BELL @ phi(Z)) ** 2), "variance of φ"),
         ("07.2", lambda phi: 1 / np.sqrt(np.mean(phi(Z) ** 2)), "evenly"),
-        ("07.2", lambda phi: 3.0, "It should be"),
+        ("07.2", lambda phi: 9.0, "It should be"),
         ("07.2", lambda phi: 1.01 * integral(phi), "finer grid"),
         ("07.3", 1.0, "the function itself"),
         ("07.3", lambda phi, rng: None, "one number"),
