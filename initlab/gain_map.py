@@ -35,7 +35,7 @@ class GainPanels:
     FIELDS = ("a2", "delta2", "dw2")
 
     def __init__(self, depth):
-        self.fig, (left, right) = plots.panels(2, size=(9.0, 3.9), width_ratios=(1, 1.25))
+        self.fig, (left, right) = plots.panels(2, size=(8.6, 3.7), width_ratios=(1, 1.25))
         map_axes(left)
         (self.curve,) = left.plot(QS, QS, color=plots.PURPLE, linewidth=2.4, label="the map")
         (self.path,) = left.plot([1], [1], color=plots.BLUE, linewidth=1.2, label="path of the network")
@@ -51,6 +51,7 @@ class GainPanels:
             look = plots.QUANTITIES[field]
             self.law.append(plots.theory(right, start, (start, start), label=None))
             self.law[-1][1].set(facecolor=look.color, alpha=0.14)  # three bands in one panel: each its own colour
+            self.law[-1][0].set_color(look.color)
             self.marks.append(plots.measured(right, start, field, label=f"{look.name}  {look.symbol}"))
         names = [mark.get_label() for mark in self.marks] + ["theory, with the band for 95 % of networks"]
         self.fig.legend([*self.marks, self.law[0][0]], names, loc="outside lower center", ncols=4, fontsize=9)
@@ -86,13 +87,13 @@ def growth(found, depth):
 
 def heat_maps(tables, rows, columns, titles):
     """Tables of factors, side by side: purple below 1, orange above, white at 1; every cell says its number."""
-    fig, axes = plots.panels(len(tables), size=(8.6, 3.6), sharey=True)
+    fig, axes = plots.panels(len(tables), size=(8.0, 3.2), sharey=True)
     for ax, table, title in zip(axes, tables, titles, strict=True):
         ax.imshow(table, norm=LogNorm(0.1, 10), cmap="PuOr_r", aspect="auto")
         for (i, k), value in np.ndenumerate(table):
             dark = abs(np.log10(value)) > 0.55
             text = f"{value:.2f}" if value >= 0.095 else f"{value:.1g}"
-            ax.text(k, i, text, ha="center", va="center", fontsize=8, color="white" if dark else plots.INK)
+            ax.text(k, i, text, ha="center", va="center", fontsize=7.5, color="white" if dark else plots.INK)
         ax.set_xticks(range(len(columns)), columns)
         ax.set_yticks(range(len(rows)), rows)
         ax.tick_params(length=0)
