@@ -53,7 +53,7 @@ class GainPanels:
             self.law[-1][1].set(facecolor=look.color, alpha=0.14)  # three bands in one panel: each its own colour
             self.law[-1][0].set_color(look.color)
             self.marks.append(plots.measured(right, start, field, label=f"{look.name}  {look.symbol}"))
-        names = [mark.get_label() for mark in self.marks] + ["theory, with the band for 95 % of networks"]
+        names = [mark.get_label() for mark in self.marks] + ["theory, band for 95 % of nets"]
         self.fig.legend([*self.marks, self.law[0][0]], names, loc="outside lower center", ncols=4, fontsize=9)
         fills, lines = [fill for _, fill in self.law], [line for line, _ in self.law]
         self.artists = [*fills, self.curve, self.path, self.start, *self.marks, *lines]
