@@ -67,7 +67,8 @@ class GainPanels:
         for field, mark, (line, fill) in zip(self.FIELDS, self.marks, self.law, strict=True):
             kept = slice(0, -1) if field == "a2" else slice(1, None)
             layers = np.arange(len(law.z2))[kept]
-            edges = (np.ravel(getattr(found, field)), getattr(law, field), *law.band(field))
+            with np.errstate(over="ignore", invalid="ignore"):  # far from a repelling fixed point the band is endless
+                edges = (np.ravel(getattr(found, field)), getattr(law, field), *law.band(field))
             seen, mean, low, high = (
                 np.clip(np.nan_to_num(v[kept], nan=CEILING, posinf=CEILING), FLOOR, CEILING) for v in edges
             )
