@@ -486,8 +486,9 @@ def test_reopened_without_running_every_picture_is_there(page, saved, notebook, 
     copy = tmp_path / f"reopened_{saved.name}"
     copy.write_bytes(saved.read_bytes())
     again = notebook(copy)
-    again.page.wait_for_function(
-        "count => document.querySelectorAll('.jp-OutputArea img').length >= count", arg=len(stills)
+    again.page.wait_for_function(  # decoded, not only in the page
+        "count => [...document.querySelectorAll('.jp-OutputArea img')].filter(i => i.naturalWidth).length >= count",
+        arg=len(stills),
     )
     for shut in (False, True):
         if shut:
