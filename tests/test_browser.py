@@ -497,7 +497,9 @@ def test_reopened_without_running_every_picture_is_there(page, saved, notebook, 
         assert [(w, h) for _, w, h, _, _, _ in seen] == [png.size for _, png in stills]
         assert all(visible and width > 100 and height > 50 for *_, width, height, visible in seen)
         assert again.page.locator("text=/Error displaying widget|Error creating widget|model not found/i").count() == 0
-        assert again.problems == [] and again.foreign == []
+        cut_off = "Canceled future for" if shut else None  # requests still open when this test ends the kernel
+        assert [each for each in again.problems if cut_off is None or cut_off not in each] == []
+        assert again.foreign == []
 
 
 EXPORT = """
