@@ -60,6 +60,14 @@ def _run(weights, phi, x, dz, out, gain=1.0, kept=None, wide=None):
             v *= gain
         return v, np.vdot(v, v) / v.size
 
+    def back(w, above, slope):
+        v = w.T @ above
+        v *= slope
+        if gain != 1.0:
+            v *= gain
+        size = _square_norms(v)
+        return v, size, size.sum() / v.size
+
     def held(square):
         return wide is None or SINGLE[0] < square < SINGLE[1]
 
@@ -75,19 +83,15 @@ def _run(weights, phi, x, dz, out, gain=1.0, kept=None, wide=None):
         a = phi.phi(z)
         norms.append(_square_norms(a))
         a2[n] = norms[n].sum() / a.size
-    delta, delta2[depth] = dz, np.vdot(dz, dz) / dz.size
+    delta, size = dz, _square_norms(dz)
+    delta2[depth] = size.sum() / dz.size
     for n in range(depth, 0, -1):
         if n < depth:
             above, slope = delta, phi.dphi(seen[n])
             if single := above.dtype == kept.dtype:
-                delta = weights[n].T @ above
-                delta *= slope
-                delta, delta2[n] = measure(delta)
+                delta, size, delta2[n] = back(weights[n], above, slope)
             if not single or not held(delta2[n]):
-                delta = wide[n].T @ above.astype(float, copy=False)
-                delta *= slope
-                delta, delta2[n] = measure(delta)
-        size = _square_norms(delta)
+                delta, size, delta2[n] = back(wide[n], above.astype(float, copy=False), slope)
         dw2[n] = (size.astype(float, copy=False) @ norms[n - 1]) / (batch * weights[n - 1].size)
 
 

@@ -44,8 +44,11 @@ def _quadrature(kinks=(0.0,), root_q=1.0, swings=True):
 
 def gaussian_mean(f, q=1.0, kinks=(0.0,)):
     """E[f(z)] for z ~ N(0, q), by quadrature; f takes and returns an array, `kinks` are where f or f' jumps."""
-    root_q = math.sqrt(finite("q", q, least=0.0))
-    z, weights = _quadrature(kinks, root_q)
+    return _mean(f, math.sqrt(finite("q", q, least=0.0)), kinks)
+
+
+def _mean(f, root_q, kinks, swings=True):
+    z, weights = _quadrature(kinks, root_q, swings)
     with np.errstate(over="ignore", invalid="ignore"):
         return float(weights @ f(root_q * z))
 
@@ -59,10 +62,8 @@ def _mean_square(phi, slope, q):
 
 
 def _mean_square_at(phi, slope, q):
-    root_q, f = math.sqrt(q), phi.dphi if slope else phi.phi
-    z, weights = _quadrature(phi.kinks, root_q, phi.swings)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(weights @ np.square(f(root_q * z)))
+    f = phi.dphi if slope else phi.phi
+    return _mean(lambda z: np.square(f(z)), math.sqrt(q), phi.kinks, phi.swings)
 
 
 @lru_cache(maxsize=256)
