@@ -1,6 +1,7 @@
 """What the tests share: one BLAS thread, a warm font cache, and a JupyterLab with a browser for those that ask."""
 
 import os
+from importlib.util import find_spec
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before numpy: with several, small matrices are many times slower
@@ -9,6 +10,9 @@ import hypothesis  # noqa: E402
 import lab  # noqa: E402
 import matplotlib.font_manager  # noqa: E402, F401  (builds its cache here, or the first figure of a notebook warns)
 import pytest  # noqa: E402
+
+# second opinions, where there is somebody to ask: .ci/run installs them in an environment of their own
+collect_ignore = [] if all(map(find_spec, ("torch", "scipy", "sklearn"))) else ["oracle"]
 
 hypothesis.settings.register_profile("calm", deadline=None, derandomize=True)  # nothing depends on time or luck
 hypothesis.settings.load_profile("calm")
