@@ -8,6 +8,7 @@ from initlab import plots
 FIELDS = ("x2", "delta2", "dw1")
 LOOKS = tuple(plots.QUANTITIES[name] for name in ("a2", "delta2", "dw2"))
 TITLES = ("forward  $E[x^2]$", "backward  $E[\\delta^2]$", "weight gradient of $W_1$")
+MARKERS = "osD^vP"
 FLOOR, CEILING = 1e-250, 1e250  # what lies beyond is drawn at the edge
 
 
@@ -27,16 +28,16 @@ def _positive(values):
     return values[np.isfinite(values) & (values > 0)]
 
 
-def compare(found, laws, legend=(0, "upper left")):
+def compare(found, laws):
     """A figure of several kinds: found[name] is a list of streams (one per net), laws[name] what theory says.
 
     The grey area reaches from the lowest net to the highest, the markers are the median net, the thin dark line is
-    theory.  Kinds differ by marker; `legend` is (panel, place).
+    theory.  Kinds differ by marker.
     """
     depth = max(len(law.x2) for law in laws.values()) - 1
-    fig, axes = stream_axes(depth, size=(7.2, 2.4))
+    fig, axes = stream_axes(depth, size=(7.2, 2.6))
     extremes, every = [1.0], max(1, depth // 10)
-    for marker, (name, nets) in zip("osD^vP", found.items(), strict=False):
+    for marker, (name, nets) in zip(MARKERS, found.items(), strict=False):
         for ax, field, look in zip(axes, FIELDS, LOOKS, strict=True):
             values = np.array([getattr(net, field) for net in nets])
             law, layers = getattr(laws[name], field), np.arange(values.shape[1])
@@ -46,12 +47,14 @@ def compare(found, laws, legend=(0, "upper left")):
             ax.plot(layers, law, color=plots.INK, linewidth=1.1, zorder=4)
             ax.plot(
                 layers, np.median(values, axis=0), linestyle="none", marker=marker, markersize=4.5, fillstyle="none",
-                markevery=every, color=look.color, label=name,
+                markevery=every, color=look.color,
             )  # fmt: skip
             extremes += [_positive(values).min(), _positive(values).max()]
     plots.log_range(axes, min(extremes), max(extremes))
     axes[0].set_ylim(min(extremes) / 3, max(extremes) * 3)
-    axes[legend[0]].legend(loc=legend[1], fontsize=9)
+    style = dict(linestyle="none", color=plots.INK, markersize=4.5, fillstyle="none")
+    marks = [axes[0].plot([], [], marker=marker, **style)[0] for marker, _ in zip(MARKERS, found, strict=False)]
+    fig.legend(marks, list(found), loc="outside lower center", ncols=len(found), fontsize=9)
     return fig
 
 
