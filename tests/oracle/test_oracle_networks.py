@@ -1,5 +1,6 @@
 """Activations, networks, probes and optimisers against PyTorch's autograd, in double precision."""
 
+import itertools
 import math
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_gradients_of_every_layer(name):
 def test_the_four_second_moments_example_by_example(name):
     widths, seed = [6, 9, 4, 7, 5], 5
     rng = np.random.default_rng(seed)
-    weights = [1.3 / math.sqrt(n) * rng.standard_normal((m, n)) for n, m in zip(widths, widths[1:], strict=False)]
+    weights = [1.3 / math.sqrt(n) * rng.standard_normal((m, n)) for n, m in itertools.pairwise(widths)]
     x = rng.standard_normal((6, 8))
     found = initlab.signal(widths, name, weights, x=x, rng=np.random.default_rng(seed))
     dz = torch.from_numpy(np.random.default_rng(seed).standard_normal((5, 8)))

@@ -1,5 +1,6 @@
 """Integrals against SciPy's adaptive quadrature of its own special functions, and the digits against scikit-learn's."""
 
+import itertools
 import math
 
 import numpy as np
@@ -56,7 +57,7 @@ def mean_square(f, q):
     def inside(z):
         return f(root * z) ** 2 * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 
-    return sum(quad(inside, a, b, epsabs=0, epsrel=1e-11, limit=400)[0] for a, b in zip(edges, edges[1:], strict=False))
+    return sum(quad(inside, a, b, epsabs=0, epsrel=1e-11, limit=400)[0] for a, b in itertools.pairwise(edges))
 
 
 def test_every_activation_is_compared():
