@@ -169,18 +169,27 @@ def map_rows(rows, columns):
     return fig
 
 
+def profile(values):
+    """The mean of row p and column p of a square map, over the mean of the map: shape (size,)."""
+    values = np.clip(values, FLOOR, CEILING)
+    return (values.mean(axis=0) + values.mean(axis=1)) / (2 * values.mean())
+
+
 class MapPanels:
-    """The map of E[a^2] in the last hidden layer, predicted and measured, and three signals per layer; all of it moves.
+    """The map of E[a^2] in the last hidden layer with its profile, and three signals per layer; all of it moves.
 
     `move(found, law)` takes `convolution.Maps` and a `MapLaw` of one network shape with at least two layers.
     """
 
     FIELDS = ("a2", "delta2", "dw2")
 
-    def __init__(self, depth):
-        self.fig, (left, middle, right) = plots.panels(3, size=(9.0, 3.5), width_ratios=(1, 1, 1.9))
-        flat = np.ones((2, 2))
-        self.images = [image(left, flat, "map, theory"), image(middle, flat, "map, measured")]
+    def __init__(self, depth, size=8):
+        self.fig, (left, middle, right) = plots.panels(3, size=(9.0, 3.3), width_ratios=(1, 1.1, 1.9))
+        self.map = image(left, np.ones((2, 2)), "map, theory")
+        (self.rows,) = middle.plot([1], [1], color=plots.BLUE, linewidth=1.4)
+        self.seen = plots.measured(middle, np.ones(2), "a2")
+        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="its rows over the mean")
+        middle.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         layers_axes(right, depth)
         self.right = right
         plots.log_range([right], FLOOR, CEILING)  # the widest labels come first: the layout is made for them
@@ -192,12 +201,13 @@ class MapPanels:
         names = [mark.get_label() for mark in self.marks] + ["theory"]
         (line,) = right.plot([], [], color=plots.INK, linewidth=1.4)
         self.fig.legend([*self.marks, line], names, loc="outside lower center", ncols=4, fontsize=9)
-        self.artists = [*self.images, *self.marks, *self.lines]
+        self.artists = [self.map, self.rows, self.seen, *self.marks, *self.lines]
 
     def move(self, found, law):
-        for drawn, maps in zip(self.images, (law, found), strict=True):
-            last = np.clip(maps.a2[-2], FLOOR, CEILING)
-            drawn.set_data(last / last.mean())
+        last = np.clip(law.a2[-2], FLOOR, CEILING)
+        self.map.set_data(last / last.mean())
+        for drawn, maps in ((self.rows, law), (self.seen, found)):
+            drawn.set_data(np.arange(1, len(last) + 1), profile(maps.a2[-2]))
         values = []
         for field, mark, line in zip(self.FIELDS, self.marks, self.lines, strict=True):
             kept = slice(0, -1) if field == "a2" else slice(1, None)

@@ -205,7 +205,7 @@ def _square_map(v):
     return np.mean(v * v, axis=(0, 3)).astype(float)
 
 
-def conv_maps(weights, x, phi, *, strides=1, groups=1, padding="zero", cotangent, backward=True):
+def conv_maps(weights, x, phi, *, strides=1, groups=1, padding="zero", cotangent=None, backward=True):
     """The `Maps` of the network of these kernels: the last layer is linear, dC/dz of it is `cotangent`.
 
     weights: a list of L kernels; x: (c_0, height, width, batch); strides and groups: one number, or one per layer.
@@ -262,15 +262,15 @@ class ConvProbe:
     """Convolutions for a slider: unit normals drawn once and scaled, so that the picture glides.
 
     `ConvProbe(channels, depth, seed)` holds `depth` layers of 5 x 5 kernels, whose middle serves as 3 x 3, a batch of
-    images of 10 x 10 and a cotangent.  probe(activation, depth, gain, ...) returns the `Maps` of the first layers on
+    images of 8 x 8 and a cotangent.  probe(activation, depth, gain, ...) returns the `Maps` of the first layers on
     size x size images with Var[w] = gain**2 / fan_in, or of `delta_orthogonal` kernels.  It computes in single
     precision; activations must be homogeneous, so all gains are one run: layer l's activations at gain g are g**l
     times those at gain 1.  Raises ValueError for another activation, and for more layers or pixels than it holds.
     """
 
-    LARGEST = 10
+    LARGEST = 8
 
-    def __init__(self, channels, depth, seed=0, batch=1):
+    def __init__(self, channels, depth, seed=0, batch=2):
         rng = np.random.default_rng(seed)
         self.depth, shape = whole("depth", depth), (whole("channels", channels), self.LARGEST, self.LARGEST, batch)
         self.x, self.cotangent = rng.standard_normal((2, *shape)).astype(np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 import initlab
 from initlab import MLP, train
-from initlab.border import MapPanels, border_factor, bump, predict_maps, taps
+from initlab.border import MapPanels, border_factor, bump, predict_maps, profile, taps
 from initlab.convolution import ConvNet, ConvProbe, conv2d, conv2d_backward, conv_maps, mean_maps
 from initlab.training import squared_error
 
@@ -221,13 +221,14 @@ def test_probe_is_conv_maps_at_every_gain():
     for activation, gain, options in [
         ("relu", 0.5, {}),
         ("linear", 1.7, dict(size=5, kernel=5, padding="circular")),
-        ("relu", 1.4, dict(size=10, delta_orthogonal=True)),
+        ("relu", 1.4, dict(size=7, delta_orthogonal=True)),
     ]:
         found = probe(activation, 3, gain, **options)
         size, k = options.get("size", 8), options.get("kernel", 3)
         weights = gain * probe._weights(k, options.get("delta_orthogonal", False))[:3].astype(float)
         x, cotangent = (v[:, :size, :size].astype(float) for v in (probe.x, probe.cotangent))
-        wanted = conv_maps(weights, x, activation, padding=options.get("padding", "zero"), cotangent=cotangent)
+        padding = options.get("padding", "zero")
+        wanted = conv_maps(weights, x, activation, padding=padding, cotangent=cotangent)
         for field in ("z2", "a2", "delta2", "dw2"):
             np.testing.assert_allclose(found.mean(field)[1:], wanted.mean(field)[1:], rtol=1e-4)
     assert np.std(probe.unit) == pytest.approx(1.0, rel=0.02)
@@ -251,6 +252,12 @@ def test_panels_follow_and_survive_nothing_and_everything():
     probe = ConvProbe(4, 4, 1)
     for gain in (0.0, 1e-9, 1.0, 1e9):
         panels.move(probe("relu", 4, gain), predict_maps([4] * 5, 8, "relu", gain**2 / 36))
-        for artist in (*panels.marks, *panels.lines):
+        for artist in (*panels.marks, *panels.lines, panels.rows, panels.seen):
             assert np.isfinite(artist.get_xydata()).all()
-        assert all(np.isfinite(drawn.get_array()).all() for drawn in panels.images)
+        assert np.isfinite(panels.map.get_array()).all()
+
+
+def test_profile_is_the_bump_seen_from_the_side():
+    side = np.sin(np.pi * np.arange(1, 9) / 9)
+    np.testing.assert_allclose(profile(bump(8)), side / side.mean())
+    np.testing.assert_allclose(profile(np.array([[1.0, 1.0], [5.0, 5.0]])), [(1 + 3) / 6, (5 + 3) / 6])
