@@ -160,7 +160,7 @@ def compare_maps(found, laws):
 
 def map_rows(rows, columns):
     """A figure of maps, each divided by its mean: rows is {name: list of maps}, columns the titles."""
-    fig, axes = plots.panels(len(columns), len(rows), size=(1.75 * len(columns), 1.6 * len(rows) + 0.2))
+    fig, axes = plots.panels(len(columns), len(rows), size=(1.75 * len(columns), 1.6 * len(rows) + 0.2), squeeze=False)
     for n, (name, maps) in enumerate(rows.items()):
         for ax, title, values in zip(axes[n], columns, maps, strict=True):
             drawn = image(ax, values / values.mean(), "" if n else title)

@@ -205,11 +205,11 @@ def _square_map(v):
     return np.mean(v * v, axis=(0, 3)).astype(float)
 
 
-def conv_maps(weights, x, phi, *, strides=1, groups=1, padding="zero", cotangent=None, backward=True):
+def conv_maps(weights, x, phi, *, strides=1, groups=1, padding="zero", cotangent=None):
     """The `Maps` of the network of these kernels: the last layer is linear, dC/dz of it is `cotangent`.
 
     weights: a list of L kernels; x: (c_0, height, width, batch); strides and groups: one number, or one per layer.
-    cotangent: of the output's shape, or a Generator that draws it N(0, 1).  Without `backward` only z2 and a2.
+    cotangent: of the output's shape, or a Generator that draws it N(0, 1).  Without it only z2 and a2 are measured.
     Raises ValueError or TypeError for bad arguments.
     """
     phi, depth = as_activation(phi), len(weights)
@@ -223,7 +223,7 @@ def conv_maps(weights, x, phi, *, strides=1, groups=1, padding="zero", cotangent
         z.append(_multiply(w, read[n], groups[n - 1]))
         a.append(z[n] if n == depth else phi.phi(z[n]))
     z2, a2 = [None] + [_square_map(v) for v in z[1:]], [_square_map(v) for v in a]
-    if not backward:
+    if cotangent is None:
         return Maps(z2, a2, [None] * (depth + 1), [None] * (depth + 1))
     if isinstance(cotangent, np.random.Generator):
         cotangent = cotangent.standard_normal(z[-1].shape).astype(z[-1].dtype)
