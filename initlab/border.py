@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, NullLocator
 
-from initlab import plots
 from initlab._checks import choice, finite, whole
 from initlab.activations import activation as as_activation
 from initlab.theory import chi, variance_map
@@ -108,112 +106,120 @@ def predict_maps(channels, size, activation, variances, *, kernel=3, strides=1, 
     return MapLaw(z2, a2, delta2, dw2)
 
 
+# --- how far single networks scatter --------------------------------------------------------------------------------
+def _angle_means(relu, cosines):
+    """(c', kappa, slopes) of two sites whose pre-activations have these correlations c.
+
+    c' = E[phi phi*] / E[phi^2], kappa = E[phi^2 phi*^2] / E[phi^2]^2 - 1, slopes = E[phi'^2 phi'*^2] / E[phi'^2]^2 - 1.
+    Source for ReLU: Cho and Saul 2009, the arc-cosine kernels of degree 1, 2 and 0.
+    """
+    c = np.clip(cosines, -1.0, 1.0)
+    if not relu:
+        return c, 2 * c * c, np.zeros_like(c)
+    angle = np.arccos(c)
+    sine, rest = np.sqrt(1 - c * c), math.pi - angle
+    kappa = 2 / math.pi * (3 * sine * c + rest * (1 + 2 * c * c)) - 1
+    return (sine + rest * c) / math.pi, kappa, 2 * rest / math.pi - 1
+
+
+@lru_cache(maxsize=16)
+def _site_means(depth, size, relu, k, padding):
+    """Arrays over layers of kappa and slopes, (depth, sites, sites), and of their correlations, for a white input."""
+    shifts = _shifts(size, k, 1, padding)
+    # G[i, j, r, s]: mean product of a at pixel (i, j) of one image and (r, s) of another
+    G, q = np.zeros((size,) * 4), np.ones((size, size))
+    T = shifts.sum(axis=0)
+    kappas, slopes, cosines = [], [], []
+    for _ in range(depth):
+        rows = np.einsum("tai,ijrs,tbr->ajbs", shifts, G, shifts, optimize=True)
+        K = np.einsum("taj,ijrs,tbs->iarb", shifts, rows, shifts, optimize=True) / k**2
+        q = T @ q @ T.T / k**2
+        scale = np.sqrt(np.multiply.outer(q, q))
+        c, kappa, slope = _angle_means(relu, K / scale)
+        G = c * scale
+        cosines.append(np.clip(K / scale, -1, 1).reshape(size**2, -1))
+        kappas.append(kappa.reshape(size**2, -1))
+        slopes.append(slope.reshape(size**2, -1))
+    return kappas, slopes, cosines
+
+
+def _chance(layers, size, k):
+    """Sum over j = 1 ... n of the chance that two walks of j taps meet, (layers + 1,): what finite width correlates."""
+    step = taps(size, k, padding="circular") / k
+    row, met = np.eye(size)[0], [0.0]
+    for _ in range(layers):
+        row = step @ row
+        met.append(met[-1] + np.sum(row * row) ** 2)
+    return np.array(met)
+
+
+def _orthogonal_chance(depth, channels, relu):
+    """The same for 1 x 1 kernels that are orthogonal, (forward, backward): one correlation, which scatters by s."""
+    forward, backward = np.zeros(depth + 1), np.zeros(depth + 1)
+    if not relu:
+        return forward, backward
+    means, s, h = [(0.0, 1 / channels)], 1 / channels, 1e-3
+    for n in range(1, depth + 1):
+        c = means[-1][0]
+        at = np.clip(np.array([c - h, c, c + h]), -1, 1)
+        new, kappa, slopes = _angle_means(relu, at)
+        curve = (np.diff(kappa, 2)[0] / h**2, np.diff(slopes, 2)[0] / h**2)
+        forward[n], backward[n] = (curve[0] / 2 - 2) * s, curve[1] / 2 * s
+        s = min(((1 + slopes[1]) / 2) ** 2 * s + (1 - new[1] ** 2) ** 2 / channels, 1 - new[1] ** 2)
+        means.append((new[1], s))
+    back = 1 / channels
+    for n in range(depth - 1, 0, -1):
+        slopes = _angle_means(relu, np.array(means[n - 1][0]))[2]
+        backward[n] += 2 * back * slopes
+        back = min(((1 + slopes) / 2) ** 2 * back + 1 / channels, 1.0)
+    return forward, backward[::-1]
+
+
+def scatter(channels, depth, size, activation, *, kernel=3, padding="zero", batch=1, orthogonal=False):
+    """{field: standard deviations of its log over networks of `channels` channels, (depth + 1,)}, to first order.
+
+    As in a dense network every layer adds (1 / channels) times a mean over pairs of sites (pixels of the batch's
+    images), for the forward signal that of E[phi^2 phi*^2] / E[phi^2]^2 - 1, for the backward one the same of phi'.
+    All sites share the weights, so they count together as far as they are correlated.  Input and cotangent are white.
+    orthogonal: for delta-orthogonal kernels.  Raises ValueError for an activation other than linear and relu.
+    """
+    relu = choice("activation", activation, ("linear", "relu")) == "relu"
+    given = (whole("channels", channels), whole("depth", depth), whole("size", size), whole("batch", batch))
+    return dict(_scatter(*given, relu, 1 if orthogonal else kernel, padding, bool(orthogonal)))
+
+
+@lru_cache(maxsize=256)
+def _scatter(channels, depth, size, batch, relu, kernel, padding, orthogonal):
+    kappas, slopes, cosines = _site_means(max(depth, 32), size, relu, kernel, padding)
+    T = taps(size, kernel, padding=padding) / kernel
+    row = np.abs(np.linalg.eigh(T)[1][:, -1]) if kernel > 1 else np.ones(size)
+    maps, one = [np.ones((size, size))], (5.0 if relu else 2.0) - (2.0 if orthogonal else 0.0)
+    for _ in range(depth):
+        maps.append(T @ maps[-1] @ T.T)
+    if orthogonal:
+        by_chance = _orthogonal_chance(depth, channels, relu)
+    else:
+        by_chance = [2 * _chance(depth, size, kernel) / channels] * 2
+
+    def step(pairs, around, more):
+        w = (around * np.outer(row, row)).ravel()
+        w = w / w.sum()
+        same = w * w / batch  # a site with itself
+        v = (w @ pairs @ w + same @ (one - np.diag(pairs)) + more) / channels
+        return v + v**2 / 2 + v**3 / 6  # of the log of a sum of squares, a gamma law whose relative variance is v
+
+    forward, backward = np.zeros(depth + 1), np.zeros(depth + 1)
+    for n in range(1, depth):
+        kept = 2 * np.square(cosines[n - 1]) if orthogonal else 0.0  # the norm that orthogonal matrices keep
+        forward[n] = step(kappas[n - 1] - kept, maps[n], by_chance[0][n])
+        backward[n] = step(slopes[n - 1], maps[depth - n], by_chance[1][-1 - n if orthogonal else depth - n])
+    own = 2 / (channels * size**2 * batch)  # of the input and of the cotangent
+    var_a, var_delta = own + np.cumsum(forward), own + np.cumsum(backward[::-1])[::-1]
+    var_dw = np.append(np.nan, var_a[:-1] + var_delta[1:])
+    return {"a2": np.sqrt(var_a), "delta2": np.sqrt(var_delta), "dw2": np.sqrt(var_dw)}
+
+
 def bump(size):
     """The map that zero padding with k = 3 leads to: sin(pi p / (size + 1)) in each direction, p = 1 ... size."""
     row = np.sin(math.pi * np.arange(1, whole("size", size) + 1) / (size + 1))
     return np.outer(row, row)
-
-
-# --- pictures -------------------------------------------------------------------------------------------------------
-FLOOR, CEILING = 1e-40, 1e40  # values beyond are drawn at the edge of the layers' panel
-BRIGHTEST = 2.5  # of a map divided by its mean
-
-
-def image(ax, values, title=""):
-    """Draw a map of second moments, dark where there is little, on one scale in the whole chapter; returns it."""
-    drawn = ax.imshow(values, cmap="magma", vmin=0.0, vmax=BRIGHTEST, interpolation="nearest", extent=(0, 1, 0, 1))
-    ax.set(title=title, xticks=[], yticks=[], aspect="equal")
-    ax.grid(False)
-    return drawn
-
-
-def layers_axes(ax, depth):
-    """An axes for second moments per layer, logarithmic."""
-    ax.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer", title="second moments per layer")
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.yaxis.set_minor_locator(NullLocator())
-
-
-def compare_maps(found, laws):
-    """A figure of several cases: found[name] is a list of `convolution.Maps`, one a network, laws[name] a `MapLaw`.
-
-    Networks are thin lines in the colour of the quantity, theory is dark; cases differ by the style of the line.
-    """
-    depth = len(next(iter(laws.values())).a2) - 1
-    fig, axes = plots.three_panels(depth, size=(9.0, 3.1))
-    low, high = 1.0, 1.0
-    for dashes, (name, law) in zip(("-", "--", ":"), laws.items(), strict=False):
-        for ax, field in zip(axes, ("a2", "delta2", "dw2"), strict=True):
-            kept = slice(0, -1) if field == "a2" else slice(None)
-            color = plots.QUANTITIES[field].color
-            each = np.array([maps.mean(field)[kept] for maps in found[name]])
-            for k, values in enumerate(each):
-                label = f"{name}: networks" if k == 0 else None
-                ax.plot(values, color=color, linewidth=1.0, linestyle=dashes, alpha=0.75, label=label)
-            ax.plot(law.mean(field)[kept], color=plots.INK, linewidth=2.2, linestyle=dashes, label=f"{name}: theory")
-            low, high = min(low, np.nanmin(each)), max(high, np.nanmax(each))
-    plots.log_range(axes, low, high)
-    handles, names = axes[0].get_legend_handles_labels()
-    fig.legend(handles, names, loc="outside lower center", ncols=4, fontsize=9, handlelength=3)
-    return fig
-
-
-def map_rows(rows, columns):
-    """A figure of maps, each divided by its mean: rows is {name: list of maps}, columns the titles."""
-    fig, axes = plots.panels(len(columns), len(rows), size=(1.75 * len(columns), 1.6 * len(rows) + 0.2), squeeze=False)
-    for n, (name, maps) in enumerate(rows.items()):
-        for ax, title, values in zip(axes[n], columns, maps, strict=True):
-            drawn = image(ax, values / values.mean(), "" if n else title)
-        axes[n, 0].set_ylabel(name)
-    fig.colorbar(drawn, ax=axes, shrink=0.9, label="over the mean")
-    return fig
-
-
-def profile(values):
-    """The mean of row p and column p of a square map, over the mean of the map: shape (size,)."""
-    values = np.clip(values, FLOOR, CEILING)
-    return (values.mean(axis=0) + values.mean(axis=1)) / (2 * values.mean())
-
-
-class MapPanels:
-    """The map of E[a^2] in the last hidden layer with its profile, and three signals per layer; all of it moves.
-
-    `move(found, law)` takes `convolution.Maps` and a `MapLaw` of one network shape with at least two layers.
-    """
-
-    FIELDS = ("a2", "delta2", "dw2")
-
-    def __init__(self, depth, size=8):
-        self.fig, (left, middle, right) = plots.panels(3, size=(9.0, 3.3), width_ratios=(1, 1.1, 1.9))
-        self.map = image(left, np.ones((2, 2)), "map, theory")
-        (self.rows,) = middle.plot([1], [1], color=plots.BLUE, linewidth=1.4)
-        self.seen = plots.measured(middle, np.ones(2), "a2")
-        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="its rows over the mean")
-        middle.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        layers_axes(right, depth)
-        self.right = right
-        plots.log_range([right], FLOOR, CEILING)  # the widest labels come first: the layout is made for them
-        self.marks, self.lines = [], []
-        for field in self.FIELDS:
-            look = plots.QUANTITIES[field]
-            self.lines.append(right.plot([1], [1], color=look.color, linewidth=1.4)[0])
-            self.marks.append(plots.measured(right, np.ones(2), field, label=f"{look.name}  {look.symbol}"))
-        names = [mark.get_label() for mark in self.marks] + ["theory"]
-        (line,) = right.plot([], [], color=plots.INK, linewidth=1.4)
-        self.fig.legend([*self.marks, line], names, loc="outside lower center", ncols=4, fontsize=9)
-        self.artists = [self.map, self.rows, self.seen, *self.marks, *self.lines]
-
-    def move(self, found, law):
-        last = np.clip(law.a2[-2], FLOOR, CEILING)
-        self.map.set_data(last / last.mean())
-        for drawn, maps in ((self.rows, law), (self.seen, found)):
-            drawn.set_data(np.arange(1, len(last) + 1), profile(maps.a2[-2]))
-        values = []
-        for field, mark, line in zip(self.FIELDS, self.marks, self.lines, strict=True):
-            kept = slice(0, -1) if field == "a2" else slice(1, None)
-            layers = np.arange(len(law.a2))[kept]
-            for drawn, maps in ((mark, found), (line, law)):
-                at = np.clip(maps.mean(field)[kept], FLOOR, CEILING)
-                drawn.set_data(layers, at)
-                values += [*at]
-        plots.log_range([self.right], min(values), max(values))

@@ -202,7 +202,7 @@ class Maps:
 
 
 def _square_map(v):
-    return np.mean(v * v, axis=(0, 3)).astype(float)
+    return np.einsum("chwb,chwb->hw", v, v).astype(float) / (v.shape[0] * v.shape[3])
 
 
 def conv_maps(weights, x, phi, *, strides=1, groups=1, padding="zero", cotangent=None):
@@ -244,7 +244,8 @@ def _tap_squares(delta, read, groups):
     left = np.moveaxis(delta.reshape(groups, delta.shape[0] // groups, -1, batch), -1, 0)
     right = np.moveaxis(read.reshape(groups, -1, left.shape[-1], batch), -1, 0)
     grad = np.ascontiguousarray(left) @ np.ascontiguousarray(right).swapaxes(-1, -2)
-    return np.mean(grad * grad, axis=(0, 1, 2)).reshape(-1, k, k).mean(axis=0).astype(float)
+    total = np.einsum("bgoi,bgoi->i", grad, grad).reshape(-1, k, k).sum(axis=0)
+    return total.astype(float) * (k * k / grad.size)
 
 
 def mean_maps(runs):
