@@ -67,10 +67,10 @@ class Learner:
             kind, content = message["header"]["msg_type"], message["content"]
             if kind == "comm_open":
                 self.widgets[content["comm_id"]] = content["data"].get("state", {})
-            elif kind == "comm_msg" and "initlab-live-marks" in self.widgets.get(content["comm_id"], {}).get(
-                "_dom_classes", []
-            ):
-                moved = moved or "value" in content["data"].get("state", {})
+            elif kind == "comm_msg":
+                state, widget = content["data"].get("state", {}), self.widgets.get(content["comm_id"], {})
+                moved = moved or ("value" in state and "initlab-live-marks" in widget.get("_dom_classes", []))
+                widget.update(state)
             elif kind == "error":
                 self.errors.append(f"{content['ename']}: {content['evalue']}")
             elif kind == "status" and content["execution_state"] == "idle":
