@@ -16,6 +16,7 @@ from matplotlib.transforms import Affine2D
 from PIL import Image
 
 FAR = 1e5  # pixels; what lies further out, infinity too, is moved here, because browsers refuse to draw inf
+WORDS = 500  # outlines of words that are kept
 MARGIN = 50  # pixels around the figure beyond which lines are cut
 LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
 CAPS = {"projecting": ' stroke-linecap="square"', "round": ' stroke-linecap="round"', "butt": ""}
@@ -76,7 +77,7 @@ class Overlay(RendererBase):
     def __init__(self, width, height, dpi, scale=1):
         super().__init__()
         self.width, self.height, self.dpi, self.scale = width, height, dpi, scale
-        self._parts, self._clip = [], None
+        self._parts, self._clip, self._words = [], None, {}
 
     def take(self):
         """The elements drawn so far, as text; the overlay is empty again afterwards."""
@@ -135,6 +136,17 @@ class Overlay(RendererBase):
         seen = "" if gc.get_alpha() == 1 else f' opacity="{gc.get_alpha():.3g}"'
         size = f'width="{width}" height="{height}" transform="matrix({matrix})"'
         self._put(gc, f'{picture} {size}{seen} style="image-rendering:pixelated"/>')
+
+    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
+        key = s, hash(prop), angle, ismath, gc.get_rgb(), gc.get_alpha()
+        if key not in self._words:  # outlines are slow to make: made once at the origin, moved ever after
+            before = len(self._parts)
+            super().draw_text(gc, 0, self.height, s, prop, angle, ismath, mtext)
+            if len(self._words) >= WORDS:
+                self._words.clear()
+            self._words[key] = self._parts.pop() if len(self._parts) > before else ""
+        if self._words[key]:
+            self._put(gc, f'<g transform="translate({x:.1f},{self.height - y:.1f})">{self._words[key]}</g>')
 
     # --- writing ------------------------------------------------------------------------------------------------
     def _data(self, path, transform, cut):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import Chebyshev
+from numpy.polynomial import Chebyshev, Polynomial
 
 from initlab._checks import choice
 
@@ -25,9 +25,9 @@ SQRT_2PI = math.sqrt(2.0 * math.pi)
 class Activation:
     """An activation and its derivative: `phi(z)` and `dphi(z)`, both elementwise on arrays of any shape.
 
-    `kinks` lists the arguments where phi or one of its derivatives jumps; a wrong list costs accuracy in the
-    integrals of `initlab.theory`, nothing else.  `swings` says that phi goes up and down without end, as sin does, so
-    that integrals must follow it far out.  `homogeneous` says that phi(c z) = c phi(z) for every c > 0: then one
+    `kinks` lists the arguments where phi or one of its derivatives jumps, () where it is as smooth as tanh(z); a
+    wrong list costs accuracy in the integrals of `initlab.theory`, nothing else.  `swings` says that phi goes up and
+    down without end, as sin does, so that integrals must follow it far out.  `homogeneous` says that phi(c z) = c phi(z) for every c > 0: then one
     integral serves for all scales.
     """
 
@@ -52,22 +52,19 @@ def activation(which) -> Activation:
 
 
 # --- the error function, which numpy does not have -------------------------------------------------------------
-# erfc(x) = t exp(-x^2 + P(t)) with t = 2 / (2 + x) and a smooth P (Numerical Recipes, 3rd edition, section 6.2.2).
-# The polynomials are fitted here to Python's own math.erf and math.erfc.
-ERFC_LARGEST = 26.0  # beyond it erfc is below 1e-295
+# In double precision Python's own, number by number.  In single precision, where pictures that move need it, by
+# erfc(x) = t exp(-x^2 + P(t)), t = 2 / (2 + x) (Numerical Recipes, 3rd edition, section 6.2.2), and x Q(x^2) near 0,
+# with polynomials fitted here to Python's own.
+ERFC_LARGEST = 10.0  # beyond it erfc is below single precision
 
 
-def _log_erfc(t):
-    x = 2.0 / t - 2.0
-    return np.array([math.log(math.erfc(v)) + v * v for v in x]) - np.log(t)
+def _fit(f, degree, low, high):
+    """Coefficients of a polynomial close to f on [low, high], lowest power first."""
+    return Chebyshev.interpolate(np.vectorize(f), degree, domain=[low, high]).convert(kind=Polynomial).coef
 
 
-def _erf_over_x(s):
-    return np.array([math.erf(math.sqrt(v)) / math.sqrt(v) if v > 0 else 2 / math.sqrt(math.pi) for v in s])
-
-
-_ERFC_FIT = Chebyshev.interpolate(_log_erfc, 34, domain=[2 / (2 + ERFC_LARGEST), 1.0])
-_ERF_FIT = Chebyshev.interpolate(_erf_over_x, 14, domain=[0.0, 1.0])
+_ERFC_FIT = _fit(lambda t: math.log(math.erfc(2 / t - 2)) + (2 / t - 2) ** 2 - math.log(t), 10, 2 / 12, 1.0)
+_ERF_FIT = _fit(lambda s: math.erf(math.sqrt(s)) / math.sqrt(s) if s > 0 else 2 / math.sqrt(math.pi), 8, 0.0, 1.0)
 
 
 def _floats(x):
@@ -75,20 +72,37 @@ def _floats(x):
     return x.astype(np.result_type(x.dtype, np.float32), copy=False)
 
 
+def _each(f, x):
+    return np.fromiter(map(f, x.ravel().tolist()), float, x.size).reshape(x.shape)
+
+
+def _polynomial(coefficients, x):
+    """Horner's rule in place, in the precision of x."""
+    out = np.full_like(x, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        out *= x
+        out += c
+    return out
+
+
 def erfc(x):
-    """1 - erf(x), elementwise, to about 1e-13 relative."""
+    """1 - erf(x), elementwise: as exact as math.erfc, in single precision to about 2e-6 relative for |x| < 3."""
     x = _floats(x)
-    size = np.minimum(np.abs(x), ERFC_LARGEST)
-    t = 2.0 / (2.0 + size)
-    tail = t * np.exp(_ERFC_FIT(t) - size * size)
-    return np.where(x >= 0, tail, 2.0 - tail).astype(x.dtype, copy=False)
+    if x.dtype != np.float32:
+        return _each(math.erfc, x)
+    size = np.minimum(np.abs(x), np.float32(ERFC_LARGEST))
+    t = 2 / (2 + size)
+    tail = t * np.exp(_polynomial(_ERFC_FIT, t) - size * size)
+    return np.where(x >= 0, tail, 2 - tail)
 
 
 def erf(x):
-    """The error function 2/sqrt(pi) int_0^x exp(-t^2) dt, elementwise, to about 1e-14 relative."""
+    """The error function 2/sqrt(pi) int_0^x exp(-t^2) dt, elementwise: as exact as math.erf, or as single precision."""
     x = _floats(x)
-    small = np.clip(x, -1.0, 1.0)
-    return np.where(np.abs(x) < 1.0, small * _ERF_FIT(small * small), 1.0 - erfc(x)).astype(x.dtype, copy=False)
+    if x.dtype != np.float32:
+        return _each(math.erf, x)
+    small = np.clip(x, -1, 1)
+    return np.where(np.abs(x) < 1, small * _polynomial(_ERF_FIT, small * small), 1 - erfc(x))
 
 
 # --- the functions, each above its derivative -------------------------------------------------------------------
@@ -187,18 +201,18 @@ def _d_erf(z):
 ACTIVATIONS = {
     a.name: a
     for a in (
-        Activation("linear", _linear, _d_linear, homogeneous=True),
-        Activation("sigmoid", _sigmoid, _d_sigmoid),
-        Activation("tanh", np.tanh, _d_tanh),
+        Activation("linear", _linear, _d_linear, kinks=(), homogeneous=True),
+        Activation("sigmoid", _sigmoid, _d_sigmoid, kinks=()),
+        Activation("tanh", np.tanh, _d_tanh, kinks=()),
         Activation("relu", _relu, _d_relu, homogeneous=True),
         Activation("leaky_relu", _leaky_relu, _d_leaky_relu, homogeneous=True),
         Activation("elu", _elu, _d_elu),
         Activation("selu", _selu, _d_selu),
-        Activation("gelu", _gelu, _d_gelu),
-        Activation("silu", _silu, _d_silu),
-        Activation("softplus", _softplus, _sigmoid),
+        Activation("gelu", _gelu, _d_gelu, kinks=()),
+        Activation("silu", _silu, _d_silu, kinks=()),
+        Activation("softplus", _softplus, _sigmoid, kinks=()),
         Activation("hardtanh", _hardtanh, _d_hardtanh, kinks=(-1.0, 1.0)),
-        Activation("sin", np.sin, np.cos, swings=True),
-        Activation("erf", erf, _d_erf),
+        Activation("sin", np.sin, np.cos, kinks=(), swings=True),
+        Activation("erf", erf, _d_erf, kinks=()),
     )
 }

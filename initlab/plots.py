@@ -29,6 +29,7 @@ SERIES = (
 
 
 RANGES = (1, 2, 4, 8, 16, 25, 40, 64, 110, 300)  # decades above or below 1 that a logarithmic picture shows
+FEW_RANGES = (1, 4, 12, 40, 120, 300)  # and that one shows which moves: each change of limits makes the eye start anew
 TUPLE = {tuple: HandlerTuple(ndivide=None)}
 
 
@@ -105,11 +106,14 @@ def three_panels(depth, size=(9.0, 3.3), fields=("a2", "delta2", "dw2")):
     return fig, axes
 
 
-def log_range(axes, low, high):
-    """Set the powers of ten around [low, high], 1 included, in steps that rarely change while a slider moves."""
+def log_range(axes, low, high, ranges=FEW_RANGES):
+    """Set the powers of ten around [low, high], 1 included, in steps that rarely change while a slider moves.
+
+    ranges: the decades above or below 1 to choose from; a picture that stands still can have `RANGES`, a closer fit.
+    """
     with np.errstate(divide="ignore"):
         down, up = np.log10(low), np.log10(high)
-    down, up = (next((s for s in RANGES if reach <= s), RANGES[-1]) for reach in (-down, up))
+    down, up = (next((s for s in ranges if reach <= s), ranges[-1]) for reach in (-down, up))
     step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 8), 200)
     powers = np.arange(-(down // step), up // step + 1) * step
     for ax in axes:
@@ -165,7 +169,7 @@ def compare(found, laws, depth):
             theory(ax, law, tuple(edge[kept] for edge in band), label=None)
             measured(ax, getattr(s, field)[:, kept], field, label=name, marker=marker, fillstyle="none")
             low, high = min(low, np.nanmin(law)), max(high, np.nanmax(law))
-    log_range(axes, low, high)
+    log_range(axes, low, high, RANGES)
     axes[0].legend(loc="lower left")
     return fig
 

@@ -142,7 +142,7 @@ class Probe:
     gain g are g**l times those at gain 1, exactly.  Raises ValueError where more layers are asked for than it holds.
     """
 
-    def __init__(self, width, depth, seed=0, batch=32):
+    def __init__(self, width, depth, seed=0, batch=16):
         rng = np.random.default_rng(seed)
         self.width, self.depth = whole("width", width), whole("depth", depth)
         self.x, self.dz = rng.standard_normal((2, self.width, whole("batch", batch)))
@@ -150,7 +150,7 @@ class Probe:
         self._single = tuple(v.astype(np.float32) for v in (self.unit, self.x, self.dz))
         self._kept = np.empty((self.depth * self.width, batch), np.float32)
         self._lock = threading.Lock()  # two pictures may share a probe, and events run beside cells
-        self._unit_gain = lru_cache(maxsize=128)(lambda phi, depth: self._measure(phi, depth, 1.0))
+        self._known = lru_cache(maxsize=512)(self._measure)  # a hand goes back and forth over the same settings
 
     def __call__(self, activation, depth, gain):
         phi, depth = as_activation(activation), whole("depth", depth)
@@ -159,10 +159,10 @@ class Probe:
         gain = finite("gain", gain, least=0.0)
         with self._lock, np.errstate(over="ignore", under="ignore", invalid="ignore"):
             if not phi.homogeneous or gain == 0.0:
-                return Signal(*self._measure(phi, depth, gain))
+                return Signal(*(v.copy() for v in self._known(phi, depth, gain)))
             layer = np.arange(depth + 1)
             powers = (layer, layer, depth - layer, np.full(depth + 1, depth - 1))  # of z2, a2, delta2, dw2
-            unit = self._unit_gain(phi, depth)
+            unit = self._known(phi, depth, 1.0)
             return Signal(*(np.where(v == 0, 0.0, v * gain ** (2.0 * k)) for v, k in zip(unit, powers, strict=True)))
 
     def _measure(self, phi, depth, gain):

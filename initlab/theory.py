@@ -32,11 +32,14 @@ def _panels(edges):
 
 
 _STANDARD = _panels(_EDGES)
+_SMOOTH = {steep: _panels(np.arange(-10.0, 10.1, 2 / steep)) for steep in (2, 4)}  # enough without kinks, up to root_q
 _LARGE = 1e30  # stands in for q = inf
 
 
 def _quadrature(kinks=(0.0,), root_q=1.0, swings=True):
     """Nodes and weights for integrals over z ~ N(0, 1) of a function of root_q * z with these kinks."""
+    if not kinks and root_q <= 4:
+        return _SMOOTH[2 if root_q <= 2 else 4]
     at = [k / root_q for k in kinks if k != 0.0 and root_q > 0 and abs(k) < 10 * root_q]
     fine = np.arange(-10, 10, 2 / root_q) if swings and 4 < root_q < 1000 else []
     return _panels(np.unique(np.concatenate([_EDGES, at, fine]))) if at or len(fine) else _STANDARD
@@ -213,15 +216,24 @@ class Moments:
 
 _ORDER = 24  # Hermite terms kept; what lies beyond is put on the last one
 _POWERS = np.arange(_ORDER)
-_FIRST, _SECOND = _POWERS[1:], _POWERS[2:] * _POWERS[1:-1]  # the factors of the derivatives of c**k
+_FACTORS = np.stack([np.ones(_ORDER), _POWERS, _POWERS * (_POWERS - 1.0)])  # c**k and its two derivatives are
+_EXPONENTS = np.maximum(_POWERS - np.arange(3)[:, None], 0)  # _FACTORS * c**_EXPONENTS
 
 
-def _hermite(values, z, weights, scale):
-    """Squared coefficients of a function in orthonormal Hermite polynomials, divided by `scale`, shape (_ORDER,)."""
+def _hermite_basis(z):
+    """Orthonormal Hermite polynomials at z, shape (_ORDER, z.size)."""
     basis = [np.ones_like(z), z]
     for k in range(1, _ORDER - 1):
         basis.append((z * basis[-1] - math.sqrt(k) * basis[-2]) / math.sqrt(k + 1))
-    squares = (np.stack(basis) @ (weights * values)) ** 2
+    return np.stack(basis)
+
+
+_BASES = [(rule[0], _hermite_basis(rule[0])) for rule in (_STANDARD, *_SMOOTH.values())]
+
+
+def _hermite(values, basis, weights, scale):
+    """Squared coefficients of a function in orthonormal Hermite polynomials, divided by `scale`, shape (_ORDER,)."""
+    squares = (basis @ (weights * values)) ** 2
     total = weights @ values**2
     squares[-1] += max(total - squares.sum(), 0.0)
     return squares / scale
@@ -230,13 +242,15 @@ def _hermite(values, z, weights, scale):
 def _moments_at(phi, q):
     z, weights = _quadrature(phi.kinks, math.sqrt(q), phi.swings)
     value, slope = phi.phi(math.sqrt(q) * z), np.broadcast_to(phi.dphi(math.sqrt(q) * z), z.shape)
+    basis = next((known for nodes, known in _BASES if nodes is z), None)
+    basis = _hermite_basis(z) if basis is None else basis
     v, d = weights @ value**2, weights @ slope**2
     hermite2 = z * z - 1  # d E[f(sqrt(q) z)] / d log q = E[f (z^2 - 1)] / 2
     return Moments(
-        forward=_hermite(value**2, z, weights, v**2),
-        backward=_hermite(slope**2, z, weights, d**2),
-        overlap=_hermite(value, z, weights, v),
-        slopes=_hermite(slope, z, weights, d),
+        forward=_hermite(value**2, basis, weights, v**2),
+        backward=_hermite(slope**2, basis, weights, d**2),
+        overlap=_hermite(value, basis, weights, v),
+        slopes=_hermite(slope, basis, weights, d),
         pull=float(weights @ (value**2 * hermite2) / (2 * v)),
         tilt=float(weights @ (slope**2 * hermite2) / (2 * d)),
         fourth=float(weights @ value**4 / v**2),
@@ -250,9 +264,14 @@ def _moments(phi, log_q):
 
 
 def moments(activation, q):
-    """The `Moments` of an activation at a second moment near q (rounded to 5 %: they vary slowly)."""
+    """The `Moments` of an activation at a second moment near q (rounded to 5 %: they vary slowly).
+
+    Below 0.01, where any activation is close to its tangents at 0, they are the same for a factor of 2.
+    """
     phi = as_activation(activation)
-    return _moments(phi, 0.0 if phi.homogeneous else round(math.log(min(max(q, 1e-12), 1e12)) * 20) / 20)
+    log_q = math.log(min(max(q, 1e-12), 1e12))
+    steps = 20 if q > 0.01 else 1 / math.log(2)
+    return _moments(phi, 0.0 if phi.homogeneous else round(log_q * steps) / steps)
 
 
 @dataclass(frozen=True)
@@ -283,15 +302,14 @@ class Prediction:
 
 def _series(coefficients, c):
     """sum_k coefficients[k] c**k with its first two derivatives."""
-    powers = c**_POWERS
-    slope, curve = coefficients[1:] @ (_FIRST * powers[:-1]), coefficients[2:] @ (_SECOND * powers[:-2])
-    return float(coefficients @ powers), float(slope), float(curve)
+    return ((_FACTORS * c**_EXPONENTS) @ coefficients).tolist()
 
 
-def _power_mean(coefficients, c, spread):
-    """E[sum_k coefficients[k] C**k] for a correlation C of mean c and variance `spread`, to second order."""
-    value, _, curve = _series(coefficients, c)
-    return value + curve * spread / 2
+def _power_means(coefficients, c, spread):
+    """E[sum_k coefficients[l, k] C**k] for correlations C of means c and variances `spread`, to second order, (L,)."""
+    powers = np.power.outer(c, _POWERS)
+    curve = (coefficients[:, 2:] * (_FACTORS[2, 2:] * powers[:, :-2])).sum(axis=1)
+    return (coefficients * powers).sum(axis=1) + curve * spread / 2
 
 
 def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sigma_b=0.0):
@@ -337,49 +355,57 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
 
 def _scatter(widths, phis, laws, z2, one, free):
     """Standard deviations of the logs of z2, a2, delta2, dw2; `one` is 1 / batch, `free` is 1 - sigma_b^2 / z2."""
-    depth = len(widths) - 1
+    depth, n = len(widths) - 1, np.array(widths)
     seen = [moments(phi, q) if 0 < q < math.inf else moments(phi, 1.0) for phi, q in zip(phis, z2[1:], strict=True)]
-    # forward: correlation of two examples (mean c, variance s), and variances of log z2 and log a2
-    c, s = np.zeros(depth + 1), np.zeros(depth + 1)  # of the pre-activations of layer l
-    var_z, var_a, pull = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
+
+    def each(name):
+        return np.array([getattr(m, name) for m in seen])
+
+    # the correlation of two examples' pre-activations in each layer, its mean c and its variance s
+    c, s = np.empty(depth), np.empty(depth)
     corr, spread = 0.0, 1.0 / widths[0]
-    var_a[0] = 2.0 * one / widths[0]
-    for n in range(1, depth + 1):
-        m, width, exact = seen[n - 1], widths[n], laws[n - 1][1] and widths[n] >= widths[n - 1] and free[n] == 1
-        corr, spread = 1 - free[n] * (1 - corr), free[n] ** 2 * spread  # a bias is the same for all examples
-        c[n], s[n] = corr, spread
-        shared = corr**2 + spread
-        own = 0.0 if exact else 2.0 * (one + (1 - one) * shared) / width
-        var_z[n] = free[n] ** 2 * var_a[n - 1] + np.log1p(own)
-        joint = one * m.fourth + (1 - one) * _power_mean(m.forward, corr, spread)
-        noise = (joint - 1) / width - (2 * m.pull**2 * (one + (1 - one) * shared) / width if exact else 0.0)
-        pull[n] = m.pull * free[n]
-        var_a[n] = pull[n] ** 2 * var_a[n - 1] + np.log1p(max(noise, 0.0))
+    for k, (m, width, part) in enumerate(zip(seen, widths[1:], free[1:].tolist(), strict=True)):
+        corr, spread = 1 - part * (1 - corr), part**2 * spread  # a bias is the same for all examples
+        c[k], s[k] = corr, spread
         value, slope, curve = _series(m.overlap, corr)
-        new = min(value + curve * spread / 2, 1.0)
-        spread = min(slope**2 * spread + (1 - new**2) ** 2 / width, 1 - new**2)
-        corr = new
+        corr = min(value + curve * spread / 2, 1.0)
+        spread = min(slope**2 * spread + (1 - corr**2) ** 2 / width, 1 - corr**2)
+    # forward: variances of log z2 and log a2; the rows of wide orthogonal weights add nothing of their own
+    exact = np.array([law[1] for law in laws]) & (n[1:] >= n[:-1])
+    kept = free[1:] == 1
+    own = 2.0 * (one + (1 - one) * (c**2 + s)) / n[1:]
+    joint = one * each("fourth") + (1 - one) * _power_means(each("forward"), c, s)
+    noise = (joint - 1) / n[1:] - np.where(exact & kept, each("pull") ** 2 * own, 0.0)
+    own, noise = np.log1p(np.where(exact & kept, 0.0, own)), np.log1p(np.maximum(noise, 0.0))
+    pull = np.append(1.0, each("pull") * free[1:])
+    var_z, var_a = np.zeros(depth + 1), np.zeros(depth + 1)
+    var_a[0] = 2.0 * one / widths[0]
+    for k in range(1, depth + 1):
+        var_z[k] = free[k] ** 2 * var_a[k - 1] + own[k - 1]
+        var_a[k] = pull[k] ** 2 * var_a[k - 1] + noise[k - 1]
     # covariance of log a2 between layers: a fluctuation of layer j reaches layer k through the pulls between
     cov = np.zeros((depth + 1, depth + 1))
     for k in range(depth + 1):
         cov[k, k] = var_a[k]
         cov[k, :k] = cov[:k, k] = pull[k] * cov[:k, k - 1]
     # backward: the cotangents of two examples are independent, so their correlation has mean 0
-    var_own, spread, tilt = np.zeros(depth + 1), 1.0 / widths[depth], np.zeros(depth + 1)
+    pairs, slopes = (_power_means(each(name), c, s).tolist() for name in ("backward", "slopes"))
+    fourth = each("dfourth").tolist()
+    var_own, spread = np.zeros(depth + 1), 1.0 / widths[depth]
     var_own[depth] = 2.0 * one / widths[depth]
-    for n in range(depth - 1, 0, -1):
-        m, width, exact = seen[n - 1], widths[n], laws[n][1] and widths[n] >= widths[n + 1]
-        tilt[n] = m.tilt * free[n]
-        own = one * 3 * m.dfourth + (1 - one) * (1 + 2 * spread) * _power_mean(m.backward, c[n], s[n])
-        kept = 2 * (one + (1 - one) * spread) / width if exact else 0.0
-        var_own[n] = var_own[n + 1] + np.log1p(max((own - 1) / width - kept, 0.0))
-        spread = min(min(_power_mean(m.slopes, c[n], s[n]), 1.0) ** 2 * spread + 1.0 / width, 1.0)
+    for k in range(depth - 1, 0, -1):
+        width, square = widths[k], laws[k][1] and widths[k] >= widths[k + 1]
+        joint = one * 3 * fourth[k - 1] + (1 - one) * (1 + 2 * spread) * pairs[k - 1]
+        same = 2 * (one + (1 - one) * spread) / width if square else 0.0
+        var_own[k] = var_own[k + 1] + math.log1p(max((joint - 1) / width - same, 0.0))
+        spread = min(min(slopes[k - 1], 1.0) ** 2 * spread + 1.0 / width, 1.0)
+    # log q of layer k fluctuates with log a2 of layer k - 1, and all layers above have a say in delta
+    tilt = np.append(each("tilt")[:-1] * free[1:-1], [0.0, 0.0])
+    push = np.triu(np.tile(tilt, (depth, 1)))
+    reach = push @ cov
     var_delta, var_dw = np.zeros(depth + 1), np.zeros(depth + 1)
-    for n in range(1, depth + 1):
-        # log q of layer k fluctuates with log a2 of layer k - 1
-        push = np.concatenate([np.zeros(n - 1), tilt[n:], [0.0]])
-        var_delta[n] = var_own[n] + push @ cov @ push
-        var_dw[n] = var_delta[n] + cov[n - 1, n - 1] + 2 * push @ cov[:, n - 1]
+    var_delta[1:] = var_own[1:] + (reach * push).sum(axis=1)
+    var_dw[1:] = var_delta[1:] + var_a[:-1] + 2 * np.diagonal(reach)
     return {
         name: np.sqrt(np.maximum(v, 0.0)) for name, v in dict(z2=var_z, a2=var_a, delta2=var_delta, dw2=var_dw).items()
     }

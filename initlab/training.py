@@ -57,8 +57,9 @@ def _steps(optimizer, momentum):
     if optimizer == "sgd":
 
         def update(p, g, memory, lr, t):
-            memory["v"] = momentum * memory.get("v", 0.0) + g
-            p -= lr * memory["v"]
+            if momentum:
+                g = memory["v"] = g if "v" not in memory else momentum * memory["v"] + g
+            p -= lr * g
 
         return update
 

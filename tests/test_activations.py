@@ -153,6 +153,19 @@ def test_small_values_keep_their_relative_accuracy():
     np.testing.assert_allclose(ACTIVATIONS["erf"].phi(z[1:]), 2e-9 / math.sqrt(math.pi) * np.array([-1, 1]), rtol=1e-14)
 
 
+def test_erf_and_erfc_in_single_precision():
+    """About 2e-6 relative where single precision can say it; near 0, erf without 1 - 1; far out, its bounds."""
+    x = np.concatenate([np.linspace(-3, 3, 601), [1e-20, 1e-6, 4.0, 9.0]]).astype(np.float32)
+    exact = x.astype(float)
+    np.testing.assert_allclose(erf(x), [math.erf(v) for v in exact], rtol=2e-6)
+    np.testing.assert_allclose(erfc(x[:601]), [math.erfc(v) for v in exact[:601]], rtol=4e-6)
+    np.testing.assert_allclose(erfc(x[601:]), [math.erfc(v) for v in exact[601:]], rtol=3e-5)
+    far = np.array([-1e30, -np.inf, np.inf, 1e30], np.float32)
+    np.testing.assert_allclose(erf(far), [-1, -1, 1, 1])
+    np.testing.assert_allclose(erfc(far), [2, 2, 0, 0], atol=1e-40)
+    assert erf(x).dtype == erfc(x).dtype == np.float32
+
+
 @QUIET
 @given(x=st.floats(-25, 25))
 def test_erf_and_erfc_are_those_of_math(x):

@@ -223,7 +223,7 @@ def test_probe_holds_unit_normals():
     for drawn in (probe.x, probe.dz):
         assert abs(np.mean(drawn**2) - 1) < 5 * math.sqrt(2 / drawn.size)
     assert abs(np.mean(probe.x * probe.dz)) < 5 / math.sqrt(probe.x.size)
-    assert Probe(3, 2).x.shape == (3, 32)
+    assert Probe(3, 2).x.shape == (3, 16)
 
 
 def test_probe_moves_through_the_same_networks():
@@ -234,6 +234,8 @@ def test_probe_moves_through_the_same_networks():
     np.testing.assert_array_equal(first.dw2, again.dw2)
     np.testing.assert_array_equal(first.dw2, Probe(6, 8, seed=3)("tanh", 8, 1.3).dw2)
     assert not np.allclose(first.dw2[0, 1:], other.dw2[0, 1:])
+    first.dw2[:] = 0.0  # what a caller does to an answer stays with the caller
+    np.testing.assert_array_equal(probe("tanh", 8, 1.3).dw2, again.dw2)
     shallow = probe("tanh", 5, 1.3)
     assert shallow.z2.shape == (1, 6)
     np.testing.assert_array_equal(shallow.z2[0, 1:5], first.z2[0, 1:5])
