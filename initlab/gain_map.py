@@ -32,14 +32,14 @@ def map_and_ratio(paths, maps):
 
     paths: sequences of q, layer after layer.  maps: {name: q' at `QS`}.  Returns the figure.
     """
-    fig, (left, right) = plots.panels(2, size=(7.6, 3.0), width_ratios=(1, 1.35))
+    fig, (left, right) = plots.panels(2, size=(7.2, 2.7), width_ratios=(1, 1.5))
     first = next(iter(maps))
     map_axes(left, 10**-1.5, 10**1.5)
     left.plot(QS, maps[first], color=plots.PURPLE, linewidth=2.4)
     for path, color, marker in zip(paths, (plots.SKY, plots.AMBER), "os", strict=True):
         left.plot(*cobweb(path), color=color, linewidth=2)
         left.plot(path[:1], path[:1], marker, color=color, markeredgecolor=plots.INK, markersize=7)
-    left.text(12, 7, "q′ = q", color=plots.GREY, ha="right")
+    left.text(8, 14, "q′ = q", color=plots.GREY, ha="right")
     left.set_title(f"{first}: the map")
     right.axhline(1, color=plots.GREY, linestyle="--", linewidth=1.2)
     for k, (name, curve) in enumerate(maps.items()):
@@ -51,7 +51,7 @@ def map_and_ratio(paths, maps):
             QS[at], curve[at] / QS[at] * up, name, color=color, va="bottom" if up > 1 else "top", ha="left", fontsize=11
         )
     right.set(xscale="log", yscale="log", xlim=(10**-1.5, 10**1.5), ylim=(0.3, 3), xlabel="q of a layer")
-    right.set_title("q′ / q: by what the next layer multiplies q")
+    right.set_title("q′/q: what the next layer multiplies q by")
     right.yaxis.set_major_locator(FixedLocator([0.3, 0.5, 1, 2, 3]))
     right.yaxis.set_major_formatter("{x:g}")
     for axis in (right.xaxis, right.yaxis):
@@ -66,14 +66,14 @@ def signal_panels(found, laws, low, high):
     so that equal values do not hide one another; what lies below `low` leaves the picture.  Returns the figure.
     """
     depth = len(next(iter(laws.values())).z2) - 1
-    fig, axes = plots.three_panels(depth, size=(9.0, 3.2), fields=("z2", "delta2", "dw2"))
+    fig, axes = plots.three_panels(depth, size=(8.2, 2.8), fields=("z2", "delta2", "dw2"))
     layers = np.arange(depth + 1)
     for k, (name, marker) in enumerate(zip(found, "osD", strict=False)):
         for ax, field in zip(axes, ("z2", "delta2", "dw2"), strict=True):
             law, band = getattr(laws[name], field), laws[name].band(field)
             plots.theory(ax, law, band, label=None)
             turn = slice(1 + k, None, len(found))
-            look = dict(marker=marker, linestyle="none", markersize=6, markeredgecolor=plots.INK, markeredgewidth=0.6)
+            look = dict(marker=marker, linestyle="none", markersize=5.5, markeredgecolor=plots.INK, markeredgewidth=0.6)
             color = plots.QUANTITIES[field].color
             ax.plot(layers[turn], getattr(found[name], field)[0, turn], color=color, label=name, **look)
     for ax in axes:
@@ -93,7 +93,7 @@ class GainPanels:
     FIELDS = ("z2", "delta2", "dw2")
 
     def __init__(self, depth):
-        self.fig, (left, right) = plots.panels(2, size=(8.6, 3.7), width_ratios=(1, 1.25))
+        self.fig, (left, right) = plots.panels(2, size=(8.0, 3.3), width_ratios=(1, 1.25))
         map_axes(left)
         (self.curve,) = left.plot(QS, QS, color=plots.PURPLE, linewidth=2.4, label="the map")
         (self.path,) = left.plot([1], [1], color=plots.BLUE, linewidth=1.2, label="path of the network")
@@ -111,7 +111,7 @@ class GainPanels:
             self.law[-1][1].set(facecolor=look.color, alpha=0.14)  # three bands in one panel: each its own colour
             self.law[-1][0].set_color(look.color)
             self.marks.append(plots.measured(right, start, field, label=f"{look.name}  {look.symbol}"))
-        names = [mark.get_label() for mark in self.marks] + ["theory, band: where it expects 95 % of nets"]
+        names = [mark.get_label() for mark in self.marks] + ["theory with its 95 % band"]
         self.fig.legend([*self.marks, self.law[0][0]], names, loc="outside lower center", ncols=4, fontsize=9)
         fills, lines = [fill for _, fill in self.law], [line for line, _ in self.law]
         self.artists = [*fills, self.curve, self.path, self.start, *self.marks, *lines]
@@ -127,7 +127,7 @@ class GainPanels:
             with np.errstate(over="ignore", invalid="ignore"):  # far from a repelling fixed point the band is endless
                 edges = (np.ravel(getattr(found, field)), getattr(law, field), *law.band(field))
             seen, mean, low, high = (
-                np.clip(np.nan_to_num(v[1:], nan=CEILING * 1e3), FLOOR / 1e3, CEILING * 1e3) for v in edges
+                np.clip(np.nan_to_num(v[1:], nan=CEILING * 1e60), FLOOR / 1e60, CEILING * 1e60) for v in edges
             )
             wide = high > WIDEST * low
             mark.set_data(layers, seen)
@@ -150,13 +150,13 @@ def heat_maps(tables, rows, columns, titles):
 
     The colours are full at 1/2 and at 2.  Returns the figure.
     """
-    fig, axes = plots.panels(len(tables), size=(8.0, 3.2), sharey=True)
+    fig, axes = plots.panels(len(tables), size=(7.0, 2.7), sharey=True)
     for ax, table, title in zip(axes, tables, titles, strict=True):
         ax.imshow(table, norm=LogNorm(0.5, 2), cmap="PuOr_r", aspect="auto")
         for (i, k), value in np.ndenumerate(table):
-            dark = abs(np.log2(value)) > 0.62
+            dark = not 0.7 < value < 1.6
             text = f"{value:.2f}" if value >= 0.095 else f"{value:.1g}"
-            ax.text(k, i, text, ha="center", va="center", fontsize=7.5, color="white" if dark else plots.INK)
+            ax.text(k, i, text, ha="center", va="center", fontsize=7, color="white" if dark else plots.INK)
         ax.set_xticks(range(len(columns)), columns)
         ax.set_yticks(range(len(rows)), rows)
         ax.tick_params(length=0)
@@ -170,7 +170,7 @@ def loss_curves(runs, beyond):
 
     runs: {name: (losses, colour, marker)}.  Returns the figure.
     """
-    fig, ax = plots.panels(size=(7.4, 2.6))
+    fig, ax = plots.panels(size=(7.0, 2.3))
     ax.axhline(np.log(10), color="#dddddd", linewidth=7, zorder=0)
     ax.text(-4, np.log(10) + 0.25, "guessing: ln 10", color=plots.GREY)
     for name, (loss, color, marker) in runs.items():
@@ -180,7 +180,7 @@ def loss_curves(runs, beyond):
         ax.plot(steps[seen], mean[seen], color=color, marker=marker, markersize=5)
         ax.plot(steps[~seen], np.full((~seen).sum(), beyond - 0.3), "^", color=color, markersize=9)
         at = (steps[-1] + 5, mean[-1]) if seen[-1] else (steps[-1] + 6, beyond - 0.3)
-        ax.text(*at, name, color=color, va="center")
+        ax.text(*at, name, va="center")
     ax.grid(False)
-    ax.set(xlabel="step", ylabel="loss", xlim=(-7, 215), ylim=(0, beyond), xticks=range(0, 151, 50))
+    ax.set(xlabel="step", ylabel="loss", xlim=(-7, 228), ylim=(0, beyond), xticks=range(0, 151, 50))
     return fig
