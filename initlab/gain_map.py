@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from initlab import plots
 
@@ -45,11 +45,9 @@ def map_and_ratio(paths, maps):
     for k, (name, curve) in enumerate(maps.items()):
         color, line = ((plots.PURPLE, "-"), (plots.INK, "--"), (plots.PINK, "-."))[k]
         right.plot(QS, curve / QS, color=color, linestyle=line, linewidth=2.2)
-        at = np.searchsorted(QS, 0.05 if k != 1 else 5.0)
-        up = 1.06 if k != 2 else 0.94
-        right.text(
-            QS[at], curve[at] / QS[at] * up, name, color=color, va="bottom" if up > 1 else "top", ha="left", fontsize=11
-        )
+        at, above = np.searchsorted(QS, (0.05, 12.0, 0.05)[k]), k == 0
+        look = dict(color=color, va="bottom" if above else "top")
+        right.text(QS[at], curve[at] / QS[at] * (1.06 if above else 0.94), name, **look)
     right.set(xscale="log", yscale="log", xlim=(10**-1.5, 10**1.5), ylim=(0.3, 3), xlabel="q of a layer")
     right.set_title("q′/q: what the next layer multiplies q by")
     right.yaxis.set_major_locator(FixedLocator([0.3, 0.5, 1, 2, 3]))
@@ -78,6 +76,7 @@ def signal_panels(found, laws, low, high):
             ax.plot(layers[turn], getattr(found[name], field)[0, turn], color=color, label=name, **look)
     for ax in axes:
         ax.set_ylim(low, high)
+        ax.yaxis.set_major_locator(LogLocator(numticks=99))
         ax.yaxis.set_minor_locator(NullLocator())
     axes[0].legend(loc="lower left")
     return fig
@@ -93,13 +92,13 @@ class GainPanels:
     FIELDS = ("z2", "delta2", "dw2")
 
     def __init__(self, depth):
-        self.fig, (left, right) = plots.panels(2, size=(8.0, 3.3), width_ratios=(1, 1.25))
+        self.fig, (left, right) = plots.panels(2, size=(8.2, 3.4), width_ratios=(1, 1.25))
         map_axes(left)
         (self.curve,) = left.plot(QS, QS, color=plots.PURPLE, linewidth=2.4, label="the map")
         (self.path,) = left.plot([1], [1], color=plots.BLUE, linewidth=1.2, label="path of the network")
         (self.start,) = left.plot([1], [1], "o", color=plots.BLUE, markersize=8, label="its first layer")
         left.set_title("map  q → q′")
-        left.legend(loc="lower right", fontsize=9)
+        left.legend(loc="lower right", fontsize=8.5, handlelength=1.2, borderaxespad=0.1)
         right.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer", title="second moments per layer")
         right.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         self.right, start = right, np.ones(2)
@@ -157,7 +156,7 @@ def heat_maps(tables, rows, columns, titles):
             dark = not 0.7 < value < 1.6
             text = f"{value:.2f}" if value >= 0.095 else f"{value:.1g}"
             ax.text(k, i, text, ha="center", va="center", fontsize=7, color="white" if dark else plots.INK)
-        ax.set_xticks(range(len(columns)), columns)
+        ax.set_xticks(range(len(columns)), columns, fontsize=9)
         ax.set_yticks(range(len(rows)), rows)
         ax.tick_params(length=0)
         ax.grid(False)
