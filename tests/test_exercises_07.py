@@ -119,3 +119,16 @@ def test_wrong_answers_get_a_hint_that_names_the_mistake(name, answer, hint, cap
 def test_dots_are_not_attempted(name, answer, capsys):
     assert not check(name, answer)
     assert "not attempted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("phi", "spread"),
+    [(lambda z: z * np.tanh(z), 0.90), (lambda z: z / (1 + np.exp(-z)), 1.25)],
+    ids=["z tanh z", "silu"],
+)
+def test_the_spread_that_the_third_solution_names(phi, spread):
+    second, fourth = BELL @ phi(Z) ** 2, BELL @ phi(Z) ** 4
+    assert np.sqrt(fourth / second**2 - 1) / 2 == pytest.approx(spread, abs=0.005)
+    rng = np.random.default_rng(0)
+    tries = [1 / np.sqrt(np.mean(phi(rng.standard_normal(8000)) ** 2)) for _ in range(400)]
+    assert np.std(tries) / np.mean(tries) == pytest.approx(spread / np.sqrt(8000), rel=0.18)  # five standard errors
