@@ -27,8 +27,8 @@ class Activation:
 
     `kinks` lists the arguments where phi or one of its derivatives jumps, () where it is as smooth as tanh(z); a
     wrong list costs accuracy in the integrals of `initlab.theory`, nothing else.  `swings` says that phi goes up and
-    down without end, as sin does, so that integrals must follow it far out.  `homogeneous` says that phi(c z) = c phi(z) for every c > 0: then one
-    integral serves for all scales.
+    down without end, as sin does, so that integrals must follow it far out.  `homogeneous` says that
+    phi(c z) = c phi(z) for every c > 0: then one integral serves for all scales.
     """
 
     name: str

@@ -29,7 +29,7 @@ SERIES = (
 
 
 RANGES = (1, 2, 4, 8, 16, 25, 40, 64, 110, 300)  # decades above or below 1 that a logarithmic picture shows
-FEW_RANGES = (1, 4, 12, 40, 120, 300)  # and that one shows which moves: each change of limits makes the eye start anew
+FEW_RANGES = (1, 3, 7, 16, 40, 120, 300)  # and one which moves: each change of limits makes the eye start anew
 TUPLE = {tuple: HandlerTuple(ndivide=None)}
 
 

@@ -142,7 +142,7 @@ class Probe:
     gain g are g**l times those at gain 1, exactly.  Raises ValueError where more layers are asked for than it holds.
     """
 
-    def __init__(self, width, depth, seed=0, batch=16):
+    def __init__(self, width, depth, seed=0, batch=32):
         rng = np.random.default_rng(seed)
         self.width, self.depth = whole("width", width), whole("depth", depth)
         self.x, self.dz = rng.standard_normal((2, self.width, whole("batch", batch)))

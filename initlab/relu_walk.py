@@ -171,4 +171,4 @@ class WalkPanels:
             self.medians[k].set_data(layers, median)
             self.bands[k].set_data(layers, *band)
             low, high = min(low, wider.min(), mean.min()), max(high, wider.max(), mean.max())
-        plots.log_range(self.axes, low, high)
+        plots.log_range(self.axes, low, high, plots.RANGES)

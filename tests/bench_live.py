@@ -36,7 +36,7 @@ def probe(width, seed):
 
 def compute(gain, depth=50, activation="tanh", width=256, seed=0):
     found = probe(width, seed)(activation, depth, gain)
-    law = predict([width] * (depth + 1), activation, ("variance_scaling", {"gain": gain}), batch=16)
+    law = predict([width] * (depth + 1), activation, ("variance_scaling", {"gain": gain}), batch=32)
     return found, law
 
 def slider():

@@ -74,6 +74,13 @@ def points(element):
     return piece
 
 
+def written(root, color):
+    """The points of each word's outlines in a colour: a path, moved to where its group stands."""
+    for group in root.iter("g"):
+        for path in drawn_with(group, color, "fill"):
+            yield np.array(numbers(path.get("d"))).reshape(-1, 2) + numbers(group.get("transform"))
+
+
 def on_page(ax, x, y):
     """Where data points must be in the SVG: matplotlib's transform, y down."""
     out = ax.transData.transform(np.column_stack((x, y)))
@@ -406,7 +413,7 @@ def test_text_fills_the_box_that_matplotlib_gives_it(words, rotation, ha, va):
     text = ax.text(5, 5, words, rotation=rotation, ha=ha, va=va, color="#0072b2", fontsize=14)
     drawn = paths(picture_of(fig, text))
     assert {path.get("fill") for path in drawn} == {"#0072b2"}
-    ink = np.vstack([np.array(numbers(path.get("d"))).reshape(-1, 2) for path in drawn])
+    ink = np.vstack(list(written(svg(picture_of(fig, text)), "#0072b2")))
     ink[:, 1] = fig.bbox.height - ink[:, 1]
     box = text.get_window_extent(FigureCanvasAgg(fig).get_renderer())
     assert (ink.min(axis=0) > box.min - 2).all() and (ink.max(axis=0) < box.max + 2).all()
@@ -430,7 +437,7 @@ def test_an_artist_of_the_figure_needs_no_axes():
     fig, ax = axes()
     label = fig.text(0.5, 0.5, "all")
     root = svg(picture_of(fig, label, ax.plot([1, 2], [1, 2])[0]))
-    assert [child.tag for child in root] == ["svg", "path"]  # in its axes' clip box, and free
+    assert [child.tag for child in root] == ["svg", "g"]  # in its axes' clip box, and free
 
 
 # --- looks ------------------------------------------------------------------------------------------------------
@@ -550,7 +557,7 @@ def test_tick_labels_stand_where_matplotlib_puts_them():
     picture = live.Picture(fig, [line], lambda top: ax.set_ylim(0, top) and "")
     for top in (60, 3, 60):
         picture.set(top=top)
-        words = [np.array(numbers(p.get("d"))).reshape(-1, 2) for p in drawn_with(frame(picture), "#0000ff", "fill")]
+        words = list(written(frame(picture), "#0000ff"))
         middles = [(w.min(axis=0) + w.max(axis=0)) / 2 for w in words]
         renderer = FigureCanvasAgg(fig).get_renderer()
         labels = [label for axis in (ax.xaxis, ax.yaxis) for label in axis.get_ticklabels() if label.get_text()]

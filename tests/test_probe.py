@@ -223,7 +223,7 @@ def test_probe_holds_unit_normals():
     for drawn in (probe.x, probe.dz):
         assert abs(np.mean(drawn**2) - 1) < 5 * math.sqrt(2 / drawn.size)
     assert abs(np.mean(probe.x * probe.dz)) < 5 / math.sqrt(probe.x.size)
-    assert Probe(3, 2).x.shape == (3, 16)
+    assert Probe(3, 2).x.shape == (3, 32)
 
 
 def test_probe_moves_through_the_same_networks():

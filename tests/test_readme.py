@@ -54,6 +54,7 @@ def test_requirements_are_exact_and_end_with_the_package():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "-e ."
     assert len(pins()) > 80
+    assert not [line for line in lines if "://" in line or re.search(r"\(/|\(\w:", line)]  # no address, no machine's path
 
 
 def test_pins_satisfy_the_lower_bounds():
