@@ -7,7 +7,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 from initlab import plots
 
 LOW, HIGH = 1e-3, 1e3  # what the map shows
-FLOOR, CEILING = 1e-12, 1e12  # the widest range of the layers' panel; what lies beyond leaves it
+FLOOR, CEILING = 1e-16, 1e16  # the widest range of the layers' panel; what lies beyond leaves it
 WIDEST = 1e6  # a band wider than this says nothing and is not drawn
 QS = np.logspace(-3, 3, 61)  # the q at which a curve of the map is drawn
 
