@@ -83,6 +83,9 @@ def _pull_back(dz, w, groups, shape, stride, padding):
     """dC/dx of a convolution whose input had this shape."""
     out, h, width, batch = dz.shape
     k = w.shape[2]
+    if stride == 1:  # a convolution too, with channels swapped and kernels turned round; faster than adding back
+        turned = w.reshape(groups, out // groups, -1, k, k).swapaxes(1, 2)[..., ::-1, ::-1]
+        return _multiply(turned.reshape(shape[0], -1, k, k), _patches(dz, k, 1, padding), groups)
     back = w.reshape(groups, out // groups, -1).swapaxes(1, 2) @ dz.reshape(groups, out // groups, -1)
     return _unpatch(back.reshape(shape[0], k, k, h, width, batch), shape, stride, padding)
 
@@ -113,6 +116,13 @@ def conv2d_backward(dz, x, w, *, stride=1, groups=1, padding="zero"):
     read = patches.reshape(groups, -1, dz[0].size)
     dw = dz.reshape(groups, w.shape[0] // groups, -1) @ read.swapaxes(1, 2)
     return _pull_back(dz, w, groups, x.shape, stride, padding), dw.reshape(w.shape)
+
+
+@dataclass(frozen=True)
+class ConvTrace(Trace):
+    """A `Trace` that keeps what every output read, so that the way back need not cut it out again."""
+
+    read: list
 
 
 class ConvNet:
@@ -151,17 +161,17 @@ class ConvNet:
         return len(self.W) - 1
 
     def forward(self, x):
-        """The `Trace` of images x, shape (c_0 size^2, batch).  Raises ValueError for another first size."""
+        """The `ConvTrace` of images x, shape (c_0 size^2, batch).  Raises ValueError for another first size."""
         x, pixels = np.asarray(x), self.channels[0] * self.sizes[0] ** 2
         if x.ndim != 2 or x.shape[0] != pixels:
             raise ValueError(f"x must have shape ({pixels}, batch), got {x.shape}: examples are columns")
-        z, a = [None], [x.astype(self.dtype).reshape(self.channels[0], self.sizes[0], self.sizes[0], -1)]
+        z, a, read = [None], [x.astype(self.dtype).reshape(self.channels[0], self.sizes[0], self.sizes[0], -1)], [None]
         for n, stride in enumerate(self.strides, start=1):
-            patches = _patches(a[-1], self.W[n].shape[2], stride, self.padding)
-            z.append(_multiply(self.W[n], patches, 1) + self.b[n][:, None, None, None])
+            read.append(_patches(a[-1], self.W[n].shape[2], stride, self.padding))
+            z.append(_multiply(self.W[n], read[n], 1) + self.b[n][:, None, None, None])
             a.append(self.activation.phi(z[-1]))
         z.append(self.W[-1] @ a[-1].reshape(-1, x.shape[1]) + self.b[-1][:, None])
-        return Trace(z, a + z[-1:])
+        return ConvTrace(z, a + z[-1:], read)
 
     def backward(self, trace, dz):
         """The `Grads` of a cost with dC/dz of the last layer = dz, shape (classes, batch)."""
@@ -175,7 +185,7 @@ class ConvNet:
         for n in range(last - 1, 0, -1):
             delta[n] = below * self.activation.dphi(trace.z[n])
             b[n] = delta[n].sum(axis=(1, 2, 3))
-            patches = _patches(trace.a[n - 1], self.W[n].shape[2], self.strides[n - 1], self.padding)
+            patches = trace.read[n]
             W[n] = (delta[n].reshape(len(b[n]), -1) @ patches.reshape(-1, delta[n][0].size).T).reshape(self.W[n].shape)
             if n > 1:
                 shape = trace.a[n - 1].shape

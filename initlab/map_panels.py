@@ -1,12 +1,13 @@
 """Chapter 08's pictures: maps of second moments, two paddings compared, and the live one."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator, NullLocator
 
 from initlab import plots
 
 FLOOR, CEILING = 1e-40, 1e40  # values beyond are drawn at the edge of the layers' panel
-BRIGHTEST = 2.5  # of a map divided by its mean
+DECADES = (1, 2, 4, 7, 10, 16, 25, 40)  # above or below 1 that the layers' panel shows
+BRIGHTEST = 2.1  # of a map divided by its mean
 
 
 def image(ax, values, title=""):
@@ -24,36 +25,49 @@ def layers_axes(ax, depth):
     ax.yaxis.set_minor_locator(NullLocator())
 
 
-def compare_maps(found, laws):
-    """A figure of several cases: found[name] is a list of `convolution.Maps`, one a network, laws[name] a `MapLaw`.
+def border_cost(found, laws):
+    """A figure of zero against circular padding: found[padding] holds `convolution.Maps`, laws[padding] a `MapLaw`.
 
-    Networks are thin lines in the colour of the quantity, theory is dark; cases differ by the style of the line.
+    Left E[a^2] under both, then zero over circular, for the three signals of each network: found["zero"][i] and
+    found["circular"][i] are one network.  Networks are thin lines, theory is dark.
     """
-    depth = len(next(iter(laws.values())).a2) - 1
-    fig, axes = plots.three_panels(depth, size=(9.0, 3.1))
-    low, high = 1.0, 1.0
-    for dashes, (name, law) in zip(("-", "--", ":"), laws.items(), strict=False):
-        for ax, field in zip(axes, ("a2", "delta2", "dw2"), strict=True):
-            kept = slice(0, -1) if field == "a2" else slice(None)
-            color = plots.QUANTITIES[field].color
-            each = np.array([maps.mean(field)[kept] for maps in found[name]])
-            for k, values in enumerate(each):
-                label = f"{name}: networks" if k == 0 else None
-                ax.plot(values, color=color, linewidth=1.0, linestyle=dashes, alpha=0.75, label=label)
-            ax.plot(law.mean(field)[kept], color=plots.INK, linewidth=2.2, linestyle=dashes, label=f"{name}: theory")
-            low, high = min(low, np.nanmin(each)), max(high, np.nanmax(each))
-    plots.log_range(axes, low, high)
-    handles, names = axes[0].get_legend_handles_labels()
-    fig.legend(handles, names, loc="outside lower center", ncols=4, fontsize=9, handlelength=3)
+    depth = len(laws["zero"].a2) - 1
+    fig, axes = plots.panels(4, size=(9.0, 2.9), sharey=True)
+    looks = {"circular": (plots.GREY, "-"), "zero": (plots.QUANTITIES["a2"].color, "--")}
+    for padding, (color, dashes) in looks.items():
+        for maps in found[padding]:
+            axes[0].plot(maps.mean("a2")[:-1], color=color, linestyle=dashes, linewidth=1.0)
+        axes[0].plot(laws[padding].mean("a2")[:-1], color=plots.INK, linestyle=dashes, linewidth=2.0)
+    handles = [axes[0].plot([], [], color=color, linestyle=dashes)[0] for color, dashes in looks.values()]
+    for ax, field in zip(axes[1:], ("a2", "delta2", "dw2"), strict=True):
+        look, kept = plots.QUANTITIES[field], slice(0, -1) if field == "a2" else slice(None)
+        for zero, circular in zip(found["zero"], found["circular"], strict=True):
+            ax.plot((zero.mean(field) / circular.mean(field))[kept], color=look.color, linewidth=1.0, alpha=0.8)
+        handles[2:] = ax.plot((laws["zero"].mean(field) / laws["circular"].mean(field))[kept], color=plots.INK, lw=2.0)
+        ax.set_title(look.name, color=look.color)
+    axes[0].set(title="$E[a^2]$, both", yscale="log", ylim=(1e-3, 10), ylabel="left: $E[a^2]$,  else: zero / circular")
+    for ax in axes:
+        ax.set(xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer")
+        ax.xaxis.set_major_locator(MultipleLocator(10))
+        ax.yaxis.set_minor_locator(NullLocator())
+    fig.legend(handles, ["circular", "zero", "theory"], loc="outside lower center", ncols=3, fontsize=9, handlelength=3)
     return fig
 
 
 def map_rows(rows, columns):
-    """A figure of maps, each divided by its mean: rows is {name: list of maps}, columns the titles."""
+    """A figure of maps, each divided by its mean: rows is {name: list of maps}, columns the titles.
+
+    The numbers are those of a corner, of the middle of the upper edge and of the middle of the map.
+    """
     fig, axes = plots.panels(len(columns), len(rows), size=(1.75 * len(columns), 1.6 * len(rows) + 0.2), squeeze=False)
     for n, (name, maps) in enumerate(rows.items()):
         for ax, title, values in zip(axes[n], columns, maps, strict=True):
-            drawn = image(ax, values / values.mean(), "" if n else title)
+            over, size = values / values.mean(), len(values)
+            drawn = image(ax, over, "" if n else title)
+            for row, column in ((0, 0), (0, size // 2), (size // 2, size // 2)):
+                at, color = over[row, column], "black" if over[row, column] > 1.2 else "white"
+                place = ((column + 0.5) / size, 1 - (row + 0.55) / size)
+                ax.text(*place, f"{at:.1f}", color=color, fontsize=7.5, ha="center", va="center")
         axes[n, 0].set_ylabel(name)
     fig.colorbar(drawn, ax=axes, shrink=0.9, label="over the mean")
     return fig
@@ -79,9 +93,10 @@ class MapPanels:
         self.map = image(left, np.ones((2, 2)), "map, theory")
         (self.rows,) = middle.plot([1], [1], color=plots.BLUE, linewidth=1.4)
         self.seen = plots.measured(middle, np.ones(2), "a2")
-        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="its rows over the mean")
+        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="mean of a row, over the map's")
         middle.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         layers_axes(right, depth)
+        right.axhline(1.0, color=plots.GREY, linewidth=1.0, zorder=1)  # what keeps its size is level at 1
         self.right = right
         plots.log_range([right], FLOOR, CEILING)  # the widest labels come first: the layout is made for them
         self.marks, self.lines, self.bands = [], [], []
@@ -109,4 +124,4 @@ class MapPanels:
                 values += [*np.clip(at, FLOOR, CEILING)]
             edges = (mean * np.exp(-(std**2) / 2 + side * 1.96 * std) for side in (-1, 1))
             band.set_data(layers, *(np.clip(edge, FLOOR, CEILING) for edge in edges))
-        plots.log_range([self.right], min(values), max(values))
+        plots.log_range([self.right], min(values), max(values), DECADES)

@@ -7,7 +7,7 @@ import initlab
 from initlab import MLP, train
 from initlab.border import border_factor, bump, predict_maps, scatter, taps
 from initlab.convolution import ConvNet, ConvProbe, conv2d, conv2d_backward, conv_maps, mean_maps
-from initlab.map_panels import MapPanels, compare_maps, map_rows, profile
+from initlab.map_panels import MapPanels, border_cost, map_rows, profile
 from initlab.training import squared_error
 
 SETTINGS = [(s, g, p, k) for s in (1, 2) for g in (1, 2, 4) for p in ("zero", "circular") for k in (1, 3, 5)]
@@ -267,8 +267,13 @@ def test_profile_is_the_bump_seen_from_the_side():
 
 def test_figures_of_maps():
     law = predict_maps([4] * 5, 8, "relu", 2 / 36)
-    fig = compare_maps({"one": [law, law]}, {"one": law})
-    assert [len(ax.lines) for ax in fig.axes] == [3, 3, 3]
+    circular = predict_maps([4] * 5, 8, "relu", 2 / 36, padding="circular")
+    fig = border_cost({"zero": [law, law], "circular": [circular, circular]}, {"zero": law, "circular": circular})
+    assert [len(ax.lines) for ax in fig.axes] == [8, 3, 3, 3]
+    for ax, field in zip(fig.axes[1:], ("a2", "delta2", "dw2"), strict=True):
+        ratio = law.mean(field) / circular.mean(field)
+        for line in ax.lines:
+            np.testing.assert_allclose(line.get_ydata(), ratio[:-1] if field == "a2" else ratio)
     fig = map_rows({"theory": [bump(8)], "measured": [2 * bump(8)]}, ["layer 1"])
     np.testing.assert_allclose(fig.axes[0].images[0].get_array(), fig.axes[1].images[0].get_array())
 

@@ -51,7 +51,9 @@ def test_right_answers(name, answer):
         ("08.1", (32, 36), "number of input channels"),
         ("08.1", (18, 36), "no stride in it"),
         ("08.1", (5, 36), "count the terms"),
-        ("08.1", (72, 576), "shape alone"),
+        ("08.1", (72, 576), "Divide by the groups"),
+        ("08.1", (72, ...), "Now fan_out"),
+        ("08.1", (288, ...), "own group"),
         ("08.1", (72, 144), "a quarter"),
         ("08.1", (72, 72), "both directions"),
         ("08.1", (72, 288), "own group"),
@@ -64,7 +66,11 @@ def test_right_answers(name, answer):
         ("08.2", 1.4735, "8 × 8"),
         ("08.2", math.sqrt(2 / LOST**0.5), "two directions"),
         ("08.2", 1.697, "first layer"),
-        ("08.2", 1.0, "In the long run"),
+        ("08.2", math.sqrt(2) * 3 / (1 + 2**0.5), "not at pixel n"),
+        ("08.2", 1.0, "The product must be 1"),
+        ("08.2", [1.62], "one number"),
+        ("08.2", None, "one number"),
+        ("08.3", lambda delta, W: conv2d(delta, W.T), "W's axes"),
         ("08.3", 1.0, "the function itself"),
         ("08.3", lambda delta, W: delta[:2], "it should be a's"),
         ("08.3", lambda delta, W: conv2d(delta, W.swapaxes(0, 1)), "turned round too"),
@@ -82,7 +88,7 @@ def test_wrong_answers_get_a_hint(name, answer, hint, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"), [("08.1", ...), ("08.1", (..., ...)), ("08.2", ...), ("08.3", lambda d, W: ...)]
+    ("name", "answer"), [("08.1", ...), ("08.1", (..., ...)), ("08.1", (..., 36)), ("08.2", ...), ("08.3", lambda d, W: ...)]
 )
 def test_dots_are_not_attempted(name, answer, capsys):
     assert not check(name, answer)

@@ -14,23 +14,25 @@ def fans_of_a_grouped_convolution(answer):
     """(fan_in, fan_out) of 3 x 3 from 32 to 64 channels in 4 groups with stride 2: (72, 36)."""
     if np.shape(answer) != (2,):
         return f"Give a pair of numbers, (fan_in, fan_out), not {answer!r}."
-    if any(part is ... for part in answer):
+    if answer[0] is ...:
         return ...
-    into, out = (float(part) for part in answer)
+    into, out = (math.nan if part is ... else float(part) for part in answer)
     if math.isclose(into, 72) and math.isclose(out, 36):
         return None
     if math.isclose(into, 36) and math.isclose(out, 72):
         return "Both numbers are there, in the other order: fan_in first."
     wrong_in = {
-        288.0: "An output reads only the channels of its own group: 32 / 4 of them.",
-        8.0: "Each of the 8 channels is read through 9 taps.",
-        32.0: "That is the number of input channels. An output reads a part of them, through 9 taps each.",
-        18.0: "The stride does not change what one output reads: fan_in has no stride in it.",
+        288.0: "an output reads only the channels of its own group: 32 / 4 of them.",
+        8.0: "each of the 8 channels is read through 9 taps.",
+        32.0: "that is the number of input channels; an output reads a part of them, through 9 taps each.",
+        18.0: "the stride does not change what one output reads: fan_in has no stride in it.",
     }
     if not math.isclose(into, 72):
         return f"fan_in = {into:g}: " + wrong_in.get(into, "count the terms of one output: channels of a group × taps.")
+    if answer[1] is ...:
+        return "fan_in is right. Now fan_out, in place of the other dots."
     wrong_out = {
-        576.0: "that is what a framework says, which looks at the shape alone.",
+        576.0: "that comes from the shape alone. Divide by the groups, and by the stride squared.",
         144.0: "right without stride. With stride 2 in both directions a quarter of the outputs is left.",
         72.0: "the stride counts in both directions of the image.",
         288.0: "the stride counts in both directions, and an input reaches only the outputs of its own group.",
@@ -42,6 +44,8 @@ def fans_of_a_grouped_convolution(answer):
 @exercise("08.2")
 def gain_on_small_images(answer):
     """The gain of 3 x 3 ReLU convolutions that keeps E[a^2] on 4 x 4 images: sqrt(2 / border_factor(4)) = 1.62."""
+    if np.ndim(answer) or not np.issubdtype(np.asarray(answer).dtype, np.number):
+        return f"Give one number, the gain, not {answer!r}."
     got, lost = float(answer), border_factor(4)
     right = math.sqrt(2 / lost)
 
@@ -62,9 +66,11 @@ def gain_on_small_images(answer):
         return "That is the gain for 8 × 8 images. Here the image has 4 × 4 pixels."
     if near(math.sqrt(2 / math.sqrt(lost))):
         return "An image has a border in two directions: the factor of one row counts twice."
+    if near(math.sqrt(2) * 3 / (1 + 2 * math.cos(math.pi / 4))):
+        return "The sine must be 0 at pixel n + 1, the first zero outside, not at pixel n."
     if near(math.sqrt(2) * 12 / 10):
         return "That keeps the first layer's mean. In the long run the map is a bump, and loses less at its border."
-    return "In the long run E[a²] is multiplied per layer by gain² / 2 times ((1 + 2 cos(π / (n + 1))) / 3)²."
+    return "Per layer E[a²] is multiplied by gain² (weights), 1/2 (ReLU) and λ for 4 × 4 pixels. The product must be 1."
 
 
 @exercise("08.3")
@@ -76,7 +82,10 @@ def way_back(answer):
     for out, channels, k in ((4, 4, 3), (3, 5, 5)):
         a, W = rng.standard_normal((channels, 6, 6, 2)), rng.standard_normal((out, channels, k, k))
         delta = rng.standard_normal((out, 6, 6, 2))
-        given = answer(delta, W)
+        try:
+            given = answer(delta, W)
+        except ValueError as error:
+            return f"For W of shape {W.shape} it stops with “{error}”: look at the order of W's axes."
         if given is ...:
             return ...
         if (got := np.asarray(given)).shape != a.shape:
