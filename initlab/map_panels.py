@@ -45,7 +45,8 @@ def border_cost(found, laws):
             ax.plot((zero.mean(field) / circular.mean(field))[kept], color=look.color, linewidth=1.0, alpha=0.8)
         handles[2:] = ax.plot((laws["zero"].mean(field) / laws["circular"].mean(field))[kept], color=plots.INK, lw=2.0)
         ax.set_title(look.name, color=look.color)
-    axes[0].set(title="$E[a^2]$, both", yscale="log", ylim=(1e-3, 10), ylabel="left: $E[a^2]$,  else: zero / circular")
+    axes[0].set(title="both paddings", yscale="log", ylim=(1e-3, 10), ylabel="$E[a^2]$")
+    axes[1].set_ylabel("zero / circular")
     for ax in axes:
         ax.set(xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer")
         ax.xaxis.set_major_locator(MultipleLocator(10))
@@ -93,7 +94,7 @@ class MapPanels:
         self.map = image(left, np.ones((2, 2)), "map, theory")
         (self.rows,) = middle.plot([1], [1], color=plots.BLUE, linewidth=1.4)
         self.seen = plots.measured(middle, np.ones(2), "a2")
-        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="mean of a row, over the map's")
+        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="its row means")
         middle.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         layers_axes(right, depth)
         right.axhline(1.0, color=plots.GREY, linewidth=1.0, zorder=1)  # what keeps its size is level at 1

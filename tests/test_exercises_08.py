@@ -88,7 +88,8 @@ def test_wrong_answers_get_a_hint(name, answer, hint, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"), [("08.1", ...), ("08.1", (..., ...)), ("08.1", (..., 36)), ("08.2", ...), ("08.3", lambda d, W: ...)]
+    ("name", "answer"),
+    [("08.1", ...), ("08.1", (..., ...)), ("08.1", (..., 36)), ("08.2", ...), ("08.3", lambda d, W: ...)],
 )
 def test_dots_are_not_attempted(name, answer, capsys):
     assert not check(name, answer)
