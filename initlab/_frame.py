@@ -3,6 +3,8 @@
 A slider that changes limits needs new ticks and grid lines at once, and matplotlib takes long over a whole figure.
 """
 
+from itertools import combinations
+
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.legend import Legend
@@ -13,6 +15,10 @@ from initlab._svg import Overlay, data_url
 PARTS = 256  # parts that a frame keeps, for limits that come back
 HEAVY = 200_000  # characters; a part that needs more becomes an image
 SCALE = 2  # images have this multiple of the figure's dpi, for sharp screens
+
+
+LAYERS = 3  # behind what follows the y limits, that, and before it: only what has changed is sent to the page
+_LAYER = {"paper": 0, "below": 0, "x": 0, "y": 1, "above": 1, "words": 2, "figure": 2}
 
 
 class Frame:
@@ -27,16 +33,23 @@ class Frame:
         self._paper = Overlay(fig.bbox.width, fig.bbox.height, fig.dpi, SCALE)
         self._parts = {}
 
-    def elements(self):
-        """All parts, for the present limits, scales and words."""
-        fig = self.fig
+    def layers(self):
+        """The elements of each layer, for the present limits, scales and words.
+
+        Where axes overlap, as an inset does, all is in one layer, because there one axes hides parts of another.
+        """
+        fig, out = self.fig, [[] for _ in range(LAYERS)]
         loose = [artist for artist in fig.get_children() if artist is not fig.patch and artist not in fig.axes]
-        out = [self._part("paper", [fig.patch])]
-        for k, ax in enumerate(_by_zorder(a for parent in fig.axes for a in (parent, *parent.child_axes))):
+        seen = [ax for ax in _by_zorder(a for parent in fig.axes for a in (parent, *parent.child_axes))]
+        parts = [("paper", self._part("paper", [fig.patch]))]
+        for k, ax in enumerate(seen):
             if ax.get_visible():
-                out += self._axes(k, ax)
-        out.append(self._part(("figure", fig.get_suptitle()), loose))
-        return "".join(out)
+                parts += self._axes(k, ax)
+        parts.append(("figure", self._part(("figure", fig.get_suptitle()), loose)))
+        apart = not any(one.bbox.overlaps(other.bbox) for one, other in combinations(seen, 2))
+        for kind, text in parts:
+            out[_LAYER[kind] if apart else 1].append(text)
+        return ["".join(texts) for texts in out]
 
     def _axes(self, k, ax):
         ax.apply_aspect()
@@ -48,13 +61,14 @@ class Frame:
         words = [artist for artist in rest if _is_loose(artist, ax)]
         bound = [artist for artist in rest if artist not in words]
         deep = ax.xaxis.get_zorder()  # ticks and grid lines
-        yield self._part((where, "paper"), [ax.patch] if framed else [])
-        yield self._part((where, "below", x, y), [a for a in bound if a.get_zorder() < deep])
+        yield "paper", self._part((where, "paper"), [ax.patch] if framed else [])
+        yield "below", self._part((where, "below", x, y), [a for a in bound if a.get_zorder() < deep])
         if ax.axison:
-            yield self._part((where, "x", x, ax.get_xlabel()), [ax.xaxis])
-            yield self._part((where, "y", y, ax.get_ylabel()), [ax.yaxis])
-        yield self._part((where, "above", x, y), [a for a in bound if a.get_zorder() >= deep])
-        yield self._part((where, "words", *(ax.get_title(side) for side in ("left", "center", "right"))), words)
+            yield "x", self._part((where, "x", x, ax.get_xlabel()), [ax.xaxis])
+            yield "y", self._part((where, "y", y, ax.get_ylabel()), [ax.yaxis])
+        yield "above", self._part((where, "above", x, y), [a for a in bound if a.get_zorder() >= deep])
+        titles = (ax.get_title(side) for side in ("left", "center", "right"))
+        yield "words", self._part((where, "words", *titles), words)
 
     def _part(self, key, artists):
         """The SVG of these artists, from memory where `key` has been seen before."""

@@ -28,7 +28,8 @@ class Activation:
     `kinks` lists the arguments where phi or one of its derivatives jumps, () where it is as smooth as tanh(z); a
     wrong list costs accuracy in the integrals of `initlab.theory`, nothing else.  `swings` says that phi goes up and
     down without end, as sin does, so that integrals must follow it far out.  `homogeneous` says that
-    phi(c z) = c phi(z) for every c > 0: then one integral serves for all scales.
+    phi(c z) = c phi(z) for every c > 0: then one integral serves for all scales.  `from_value`, if given, is the
+    derivative as a function of a = phi(z), for backward passes that have a at hand.
     """
 
     name: str
@@ -37,6 +38,11 @@ class Activation:
     kinks: tuple[float, ...] = (0.0,)
     swings: bool = False
     homogeneous: bool = False
+    from_value: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def slope(self, z, a):
+        """phi'(z) where a = phi(z) is known already: from a, where the activation can, else dphi(z)."""
+        return self.dphi(z) if self.from_value is None else self.from_value(a)
 
 
 def activation(which) -> Activation:
@@ -125,8 +131,11 @@ def _d_sigmoid(z):
 
 
 def _d_tanh(z):
-    t = np.tanh(z)
-    return (1.0 - t) * (1.0 + t)
+    return _tanh_slope(np.tanh(z))
+
+
+def _tanh_slope(a):
+    return (1.0 - a) * (1.0 + a)
 
 
 def _relu(z):
@@ -203,7 +212,7 @@ ACTIVATIONS = {
     for a in (
         Activation("linear", _linear, _d_linear, kinks=(), homogeneous=True),
         Activation("sigmoid", _sigmoid, _d_sigmoid, kinks=()),
-        Activation("tanh", np.tanh, _d_tanh, kinks=()),
+        Activation("tanh", np.tanh, _d_tanh, kinks=(), from_value=_tanh_slope),
         Activation("relu", _relu, _d_relu, homogeneous=True),
         Activation("leaky_relu", _leaky_relu, _d_leaky_relu, homogeneous=True),
         Activation("elu", _elu, _d_elu),

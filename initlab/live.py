@@ -21,7 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
-from initlab._frame import Frame
+from initlab._frame import LAYERS, Frame
 from initlab._output import (
     DRAWING,
     close_widget,
@@ -99,15 +99,16 @@ class Picture:
         self._axes = list(dict.fromkeys([*fig.axes, *(a.axes for a in self.moving if a.axes is not None)]))
         self._overlay, self._still = Overlay(self.width, self.height, fig.dpi), Frame(fig, self.moving)
         place = dict(width="100%", height="auto", margin="0", grid_area="1 / 1 / 2 / 2", align_self="flex-start")
-        self._frame, self._marks = widgets.HTML(layout=place), widgets.HTML(layout=place)
-        self._frame.add_class("initlab-live-frame")
+        self._frames, self._marks = [widgets.HTML(layout=place) for _ in range(LAYERS)], widgets.HTML(layout=place)
+        for layer in self._frames:
+            layer.add_class("initlab-live-frame")
         self._marks.add_class("initlab-live-marks")
         self.box = widgets.GridBox(
-            [self._frame, self._marks],
+            [*self._frames, self._marks],
             layout=dict(width="100%", max_width=f"{self.width:g}px", grid_template_columns="100%", overflow="hidden"),
         )
         self.box.add_class("initlab-live-picture")
-        self._widgets, self._handlers = [self.box, self._frame, self._marks], []
+        self._widgets, self._handlers = [self.box, *self._frames, self._marks], []
 
     def _order(self, artist):
         """Artists of one axes together, by zorder; those of the figure last."""
@@ -135,7 +136,8 @@ class Picture:
             self.values = {**self.values, **values}
             self.caption = str(self.update(**self.values) or "")
             with DRAWING:
-                self._frame.value = self._canvas(self._still.elements(), 'aria-hidden="true"')  # sent if it has changed
+                for layer, elements in zip(self._frames, self._still.layers(), strict=True):
+                    layer.value = self._canvas(elements, 'aria-hidden="true"')  # sent if it has changed
                 marks = self.svg()
             self._marks.value = marks + _below(self.caption)  # one trait, so one message
             self.error = None

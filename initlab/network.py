@@ -77,7 +77,10 @@ class MLP:
             raise ValueError(f"dz must have the output's shape {trace.output.shape}, got {dz.shape}")
         W, b, delta = ([None] * (self.depth + 1) for _ in range(3))
         for n in range(self.depth, 0, -1):
-            delta[n] = dz if n == self.depth else (self.W[n + 1].T @ delta[n + 1]) * self.activation.dphi(trace.z[n])
+            if n == self.depth:
+                delta[n] = dz
+            else:
+                delta[n] = (self.W[n + 1].T @ delta[n + 1]) * self.activation.slope(trace.z[n], trace.a[n])
             W[n] = delta[n] @ trace.a[n - 1].T
             b[n] = delta[n].sum(axis=1)
         return Grads(W, b, delta)

@@ -29,7 +29,7 @@ SERIES = (
 
 
 RANGES = (1, 2, 4, 8, 16, 25, 40, 64, 110, 300)  # decades above or below 1 that a logarithmic picture shows
-FEW_RANGES = (1, 3, 7, 16, 40, 120, 300)  # and one which moves: each change of limits makes the eye start anew
+FEW_RANGES = (1, 3, 6, 10, 16, 40, 120, 300)  # and one which moves: each change of limits makes the eye start anew
 TUPLE = {tuple: HandlerTuple(ndivide=None)}
 
 
@@ -114,7 +114,7 @@ def log_range(axes, low, high, ranges=FEW_RANGES):
     with np.errstate(divide="ignore"):
         down, up = np.log10(low), np.log10(high)
     down, up = (next((s for s in ranges if reach <= s), ranges[-1]) for reach in (-down, up))
-    step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 8), 200)
+    step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 5), 200)
     powers = np.arange(-(down // step), up // step + 1) * step
     for ax in axes:
         ax.set_ylim(10.0**-down, 10.0**up)
@@ -186,6 +186,8 @@ class SignalPanels:
 
     def __init__(self, depth):
         self.fig, self.axes = three_panels(depth)
+        for ax in self.axes[1:]:
+            ax.tick_params(left=False)  # the grid says it, and it is drawn anew with the limits
         log_range(self.axes, 1e-100, 1e100)  # the widest labels come first: the layout is made for them
         start = np.ones(2)
         self.theory = [theory(ax, start, (start, start)) for ax in self.axes]

@@ -51,7 +51,7 @@ class Recurrent:
         delta = [None] * last + [dz]
         for n in range(last - 1, 0, -1):
             above = self.W[3] if n == last - 1 else self.W[2]
-            delta[n] = (above.T @ delta[n + 1]) * self.activation.dphi(trace.z[n])
+            delta[n] = (above.T @ delta[n + 1]) * self.activation.slope(trace.z[n], trace.a[n])
         W = [None, delta[1] @ trace.a[0].T, np.zeros_like(self.W[2]), dz @ trace.a[last - 1].T]
         if self.steps:  # the sum over the layers that share W, as one product
             W[2] = np.concatenate(delta[2:last], axis=1) @ np.concatenate(trace.a[1 : last - 1], axis=1).T

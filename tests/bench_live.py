@@ -238,7 +238,7 @@ print("picture.svg            ", clock(lambda gain: picture.svg()))
 def limits(gain):
     for ax in panels.axes:
         ax.set_ylim(1e-9, 10.0 ** (3 * gain))
-    picture._still.elements()
+    picture._still.layers()
 print("a frame with new limits", clock(limits))
 """
 

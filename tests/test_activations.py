@@ -103,6 +103,13 @@ def test_shape_and_float64_are_kept_and_the_input_is_not_touched(name, shape):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_slope_is_the_derivative_by_either_way(name):
+    a, z = ACTIVATIONS[name], np.linspace(-30, 30, 1001)
+    np.testing.assert_array_equal(a.slope(z, a.phi(z)), a.dphi(z))
+    assert (a.from_value is None) == (name != "tanh")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_phi_keeps_float32(name):
     z = np.linspace(-3, 3, 7, dtype=np.float32)
     out = ACTIVATIONS[name].phi(z)

@@ -119,10 +119,11 @@ def still_of(output, following):
 
 SHOW = """async ([box, png, marks]) => {
     const live = document.querySelectorAll('.initlab-live-picture')[box];
-    const frame = live.querySelector('.initlab-live-frame .widget-html-content');
+    const [frame, ...others] = live.querySelectorAll('.initlab-live-frame .widget-html-content');
     live.querySelector('.initlab-live-marks').style.visibility = marks ? 'visible' : 'hidden';
     live.frame ??= frame.innerHTML;
     frame.innerHTML = png ? `<img style="display:block;width:100%" src="data:image/png;base64,${png}">` : live.frame;
+    others.forEach(layer => layer.style.visibility = png ? 'hidden' : 'visible');
     await frame.querySelector('img')?.decode();
 }"""
 
@@ -143,7 +144,7 @@ with picture._lock:
 
 def shots(page, box, still):
     """Pixels of a live picture's frame and of the whole, drawn by the browser; and the same two drawn by matplotlib."""
-    picture = page.pictures().nth(box).locator(".initlab-live-frame")  # the picture without its caption
+    picture = page.pictures().nth(box).locator(".initlab-live-frame").first  # the picture without its caption
     picture.scroll_into_view_if_needed()
     empty, seen = page.python(EMPTY.format(box=box)).strip(), []
     for png, marks in ((None, False), (empty, False), (still, False), (None, True)):
@@ -182,10 +183,10 @@ def made(picture):
         values = {name: control.value for name, control in picture.controls.items()}
         assert picture.error is None, picture.error
         assert picture.values == values, (picture.values, values)
-        before = picture._marks.value
+        before, still = picture._marks.value, "".join(layer.value for layer in picture._frames)
         picture.set(**values)
         assert picture._marks.value == before
-        return [picture.caption, *re.findall(r' d="([^"]*)"', picture._frame.value + before)]
+        return [picture.caption, *re.findall(r' d="([^"]*)"', still + before)]
 """
 
 

@@ -515,12 +515,20 @@ def test_what_cannot_move_is_refused_with_what_can():
 
 
 # --- the frame --------------------------------------------------------------------------------------------------
+def still(picture):
+    """The text of the frame's layers, from the back to the front."""
+    return "".join(layer.value for layer in picture._frames)
+
+
 def frame(picture):
-    """The frame as parsed XML; nobody needs to hear it."""
-    root = ET.fromstring(picture._frame.value)
-    assert root.get("viewBox") == svg(picture).get("viewBox") and root.get("aria-hidden") == "true"
-    assert root.get("style") == svg(picture).get("style")
-    return root
+    """The frame's layers as parsed XML under one root; nobody needs to hear them."""
+    roots = [ET.fromstring(layer.value) for layer in picture._frames]
+    for root in roots:
+        assert root.get("viewBox") == svg(picture).get("viewBox") and root.get("aria-hidden") == "true"
+        assert root.get("style") == svg(picture).get("style")
+    for root in roots[1:]:
+        roots[0].extend(list(root))
+    return roots[0]
 
 
 def drawn_with(root, color, kind="stroke"):
@@ -640,7 +648,7 @@ def test_only_what_limits_scale_and_words_decide_is_drawn_anew(drawn):
         drawn.clear()
         picture.set(**setting)
         assert {name for name in drawn if name != "text"} == set(anew.split()), setting
-        seen.append(picture._frame.value)
+        seen.append(still(picture))
     assert seen[0] == seen[1] == seen[4] == seen[-1]
     assert len(set(seen)) == 6
 
@@ -672,7 +680,7 @@ def test_a_heavy_part_becomes_an_image():
         u, v = (2 * on_page(ax, [x], [y])[0]).astype(int)
         assert pixels[v, u].tolist() == [level] * 3 + [255]
     assert pixels[0, 0, 3] == 0  # glass outside
-    assert len(picture._frame.value) < _frame.HEAVY
+    assert len(still(picture)) < _frame.HEAVY
 
 
 def test_other_axes_have_their_frames_too():
@@ -688,11 +696,11 @@ def test_other_axes_have_their_frames_too():
     picture = live.Picture(fig, [line, small], lambda top=1: inset.set_ylim(0, top) and "")
     picture.set()
     root = frame(picture)
-    before = picture._frame.value
+    before = still(picture)
     for color, count in (("#ff0000", 2), ("#00ff00", 2), ("#0000ff", 1), ("#111111", 0)):
         assert bool(drawn_with(root, color)) == bool(count), color
     picture.set(top=7)
-    assert picture._frame.value != before
+    assert still(picture) != before
 
 
 def test_axes_of_fixed_aspect_keep_it():
@@ -745,7 +753,7 @@ def test_same_values_same_picture_and_another_seed_another():
     seen = []
     for seed in (0, 1, 0):
         picture.set(size=2.0, seed=seed)
-        seen.append((picture._marks.value, picture._frame.value))
+        seen.append((picture._marks.value, still(picture)))
     assert seen[0] == seen[2] != seen[1]
     fig, update, moving = wave()
     again = live.Picture(fig, moving, update)
@@ -763,7 +771,7 @@ def test_nothing_on_the_page_has_a_name():
         ax.scatter([1, 2], [3, 4]),
     ]
     picture = picture_of(fig, *moving)
-    for value in (picture._marks.value, picture._frame.value):
+    for value in (picture._marks.value, still(picture)):
         value = re.sub(r'href="data:[^"]*"', "", value)
         assert not re.search(r"\bid=|url\(|<use|href=\"#|<style|class=\"(?!initlab-)", value)
 
@@ -838,14 +846,14 @@ def test_a_title_that_cannot_be_drawn_leaves_nothing_behind():
     fig, ax = axes()
     picture = live.Picture(fig, ax.plot([1], [1]), lambda words: ax.set_title(words) and "")
     picture.set(words="fine")
-    good = picture._frame.value
+    good = still(picture)
     for _ in range(2):
         picture.follow(words=r"$\nosuchcommand$")
         assert picture.error is not None
     picture.follow(words="other")
-    assert len(picture._frame.value) < 1.2 * len(good)
+    assert len(still(picture)) < 1.2 * len(good)
     picture.follow(words="fine")
-    assert picture._frame.value == good
+    assert still(picture) == good
 
 
 def test_marks_of_hidden_axes_are_hidden():
@@ -1044,7 +1052,8 @@ def test_one_event_is_one_message(page, monkeypatch):
 
     picture = live.show(fig, update, [line], value=(0, 9), top=(10, 20))
     names = {control.comm.comm_id: name for name, control in picture.controls.items()}
-    names |= {picture._marks.comm.comm_id: "marks", picture._frame.comm.comm_id: "frame"}
+    names |= {picture._marks.comm.comm_id: "marks"}
+    names |= {layer.comm.comm_id: f"frame {k}" for k, layer in enumerate(picture._frames)}
     sent = []
 
     def send(self, data=None, metadata=None, buffers=None):
@@ -1055,7 +1064,7 @@ def test_one_event_is_one_message(page, monkeypatch):
     assert sent == [("value", "echo_update", ["value"]), ("marks", "update", ["value"])]
     del sent[:]
     picture.controls["top"].set_state({"value": 20})
-    assert [name for name, _, _ in sent] == ["top", "frame", "marks"]
+    assert [name for name, _, _ in sent] == ["top", "frame 1", "marks"]  # not the words, not the x axis
     del sent[:]
     picture.controls["value"].set_state({"value": 7})
     assert [name for name, _, _ in sent if name != "value"] == []  # nothing has changed
@@ -1081,10 +1090,10 @@ def test_the_png_shows_what_moves_and_the_frame_does_not(page):
     fig, ax = axes()
     (line,) = ax.plot([5, 5], [2, 8], linewidth=20, color="#ff0000")
     picture = live.show(fig, lambda: "a bar", [line])
-    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.outputs[0][0]["image/png"]))).convert("RGB"))
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.outputs[0][0]["image/png"]))).convert("RGB"))
     x, y = (2 * on_page(ax, [5], [5])[0]).round().astype(int)
-    assert still[y, x].tolist() == [255, 0, 0]
-    assert "#ff0000" in picture._marks.value and "#ff0000" not in picture._frame.value
+    assert pixels[y, x].tolist() == [255, 0, 0]
+    assert "#ff0000" in picture._marks.value and "#ff0000" not in still(picture)
 
 
 def find(widget, name):

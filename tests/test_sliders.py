@@ -134,3 +134,29 @@ def test_the_event_path_shows_no_error(pictures):
 
 def test_chapter_has_a_live_picture(pictures):
     assert pictures
+
+
+def inner(source):
+    """name -> the notebook's names that this function, defined in a cell, reads; "" for unnamed ones."""
+    top, found = symtable.symtable(source, "cell", "exec"), {}
+    for function in top.get_children():
+        read = {s.get_name() for t in tables(function) for s in t.get_symbols() if s.is_global()}
+        found.setdefault(function.get_name(), set()).update(read)
+    return found
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_what_a_live_picture_uses_is_not_bound_anew_below_it(path):
+    """Its function runs after Run All: a later cell that reuses a name would change the picture, or break it."""
+    cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    functions = {}
+    for k, source in enumerate(cells):
+        functions |= (here := inner(source))
+        if "live.show(" not in source:
+            continue
+        used, new = set(), set().union(*here.values())
+        while new:
+            used |= new
+            new = set().union(*(functions.get(name, set()) for name in new)) - used
+        later = {name: at for at, cell in enumerate(cells[k + 1 :], start=k + 1) for name in names(cell)[1]}
+        assert not used & set(later), {name: cells[later[name]][:80] for name in used & set(later)}
