@@ -19,7 +19,7 @@ def stream_axes(depth, size=(9.0, 3.2)):
     for ax, look, title in zip(axes, LOOKS, TITLES, strict=True):
         ax.set_title(title, color=look.color)
         ax.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="block")
-        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
     axes[0].set_ylabel("second moment")
     return fig, axes
 
@@ -32,7 +32,7 @@ def _positive(values):
 def _decades(axes, low, high):
     """A logarithmic axis that fits [low, high], with about six labels at whole powers of ten."""
     down, up = np.log10(low / 3), np.log10(high * 3)
-    step = next((s for s in (1, 2, 4, 5, 10, 20, 50) if (up - down) / s <= 6), 100)
+    step = next((s for s in (1, 2, 4, 5, 10, 20, 50) if (up - down) / s <= 7), 100)
     powers = np.arange(np.ceil(down / step), up // step + 1) * step
     for ax in axes:
         ax.set_ylim(10.0**down, 10.0**up)
@@ -47,7 +47,7 @@ def compare(found, laws):
     theory.  Kinds differ by marker.
     """
     depth = max(len(law.x2) for law in laws.values()) - 1
-    fig, axes = stream_axes(depth, size=(6.8, 2.5))
+    fig, axes = stream_axes(depth, size=(6.6, 2.3))
     extremes, every = [1.0], max(1, depth // 10)
     for marker, size, (name, nets) in zip(MARKERS, SIZES, found.items(), strict=False):
         for ax, field, look in zip(axes, FIELDS, LOOKS, strict=True):
