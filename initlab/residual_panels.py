@@ -92,6 +92,7 @@ def loss_panels(runs, top, size, ncols=1):
             if not ends:
                 ax.text(at[-1] + 4, top, "then no number", va="center", fontsize=9)
         ax.set(title=title, xlabel="step", xlim=(0, None), ylim=(0, 1.02 * top), yticks=range(int(top) + 1))
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=ncols, fontsize=9)
     return fig
 
