@@ -1,7 +1,7 @@
 """Chapter 09's pictures: the stream of a net of blocks, forward, backward and weight gradient, still and moving."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from initlab import plots
 
@@ -9,6 +9,7 @@ FIELDS = ("x2", "delta2", "dw1")
 LOOKS = tuple(plots.QUANTITIES[name] for name in ("a2", "delta2", "dw2"))
 TITLES = ("forward  $E[x^2]$", "backward  $E[\\delta^2]$", "weight gradient of $W_1$")
 MARKERS = "osD^vP"
+SIZES = (6.5, 4.5, 4.5, 4.5, 4.5, 4.5)  # circles are wider, so that what lies on them leaves a ring
 FLOOR, CEILING = 1e-250, 1e250  # what lies beyond is drawn at the edge
 
 
@@ -18,7 +19,7 @@ def stream_axes(depth, size=(9.0, 3.2)):
     for ax, look, title in zip(axes, LOOKS, TITLES, strict=True):
         ax.set_title(title, color=look.color)
         ax.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="block")
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
     axes[0].set_ylabel("second moment")
     return fig, axes
 
@@ -28,6 +29,17 @@ def _positive(values):
     return values[np.isfinite(values) & (values > 0)]
 
 
+def _decades(axes, low, high):
+    """A logarithmic axis that fits [low, high], with about six labels at whole powers of ten."""
+    down, up = np.log10(low / 3), np.log10(high * 3)
+    step = next((s for s in (1, 2, 4, 5, 10, 20, 50) if (up - down) / s <= 7), 100)
+    powers = np.arange(np.ceil(down / step), up // step + 1) * step
+    for ax in axes:
+        ax.set_ylim(10.0**down, 10.0**up)
+        ax.yaxis.set_major_locator(FixedLocator(10.0**powers))
+        ax.yaxis.set_minor_locator(NullLocator())
+
+
 def compare(found, laws):
     """A figure of several kinds: found[name] is a list of streams (one per net), laws[name] what theory says.
 
@@ -35,9 +47,9 @@ def compare(found, laws):
     theory.  Kinds differ by marker.
     """
     depth = max(len(law.x2) for law in laws.values()) - 1
-    fig, axes = stream_axes(depth, size=(7.2, 2.6))
+    fig, axes = stream_axes(depth, size=(6.6, 2.3))
     extremes, every = [1.0], max(1, depth // 10)
-    for marker, (name, nets) in zip(MARKERS, found.items(), strict=False):
+    for marker, size, (name, nets) in zip(MARKERS, SIZES, found.items(), strict=False):
         for ax, field, look in zip(axes, FIELDS, LOOKS, strict=True):
             values = np.array([getattr(net, field) for net in nets])
             law, layers = getattr(laws[name], field), np.arange(values.shape[1])
@@ -46,15 +58,42 @@ def compare(found, laws):
             ax.fill_between(layers, values.min(axis=0), values.max(axis=0), color=plots.GREY, alpha=0.25, linewidth=0)
             ax.plot(layers, law, color=plots.INK, linewidth=1.1, zorder=4)
             ax.plot(
-                layers, np.median(values, axis=0), linestyle="none", marker=marker, markersize=4.5, fillstyle="none",
-                markevery=every, color=look.color,
+                layers, np.median(values, axis=0), linestyle="none", marker=marker, markersize=size, fillstyle="none",
+                markevery=every, color=look.color, clip_on=False, zorder=3,
             )  # fmt: skip
             extremes += [_positive(values).min(), _positive(values).max()]
-    plots.log_range(axes, min(extremes), max(extremes))
-    axes[0].set_ylim(min(extremes) / 3, max(extremes) * 3)
-    style = dict(linestyle="none", color=plots.INK, markersize=4.5, fillstyle="none")
-    marks = [axes[0].plot([], [], marker=marker, **style)[0] for marker, _ in zip(MARKERS, found, strict=False)]
+    _decades(axes, min(extremes), max(extremes))
+    style = dict(linestyle="none", color=plots.INK, fillstyle="none")
+    marks = [
+        axes[0].plot([], [], marker=marker, markersize=size, **style)[0]
+        for marker, size, _ in zip(MARKERS, SIZES, found, strict=False)
+    ]
     fig.legend(marks, list(found), loc="outside lower center", ncols=len(found), fontsize=9)
+    return fig
+
+
+def loss_panels(runs, top, size, ncols=1):
+    """Losses of trainings as means of ten steps: runs[panel][name] is (losses, share of right answers at the end).
+
+    Each point stands in the middle of its ten steps.  A run that leaves the picture at `top` is drawn at the top and
+    ends there.  The names, with the mean loss of the last twenty steps and the share, stand below each panel.
+    """
+    fig, axes = plots.panels(len(runs), size=size, sharey=True, squeeze=False)
+    axes[0, 0].set_ylabel("loss")
+    for ax, (title, curves) in zip(axes[0], runs.items(), strict=True):
+        ax.axhline(np.log(10), color="#dddddd", linewidth=7, zorder=0)
+        for k, (name, (loss, right)) in enumerate(curves.items()):
+            ends = np.isfinite(loss).all()
+            shown = [np.mean(loss[j : j + 10]) for j in range(0, len(loss), 10)]
+            shown = np.minimum(np.nan_to_num(shown, nan=top), top)
+            told = f"{name}: {np.mean(loss[-20:]):.2f}, {right:.0%} right" if ends else f"{name}: no number"
+            at = 4.5 + 10 * np.arange(len(shown))
+            plots.series(ax, k, at, shown, told, marker=MARKERS[k], fillstyle="none", clip_on=False)
+            if not ends:
+                ax.text(at[-1] + 4, top, "then no number", va="center", fontsize=9)
+        ax.set(title=title, xlabel="step", xlim=(0, None), ylim=(0, 1.02 * top), yticks=range(int(top) + 1))
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=ncols, fontsize=9)
     return fig
 
 

@@ -33,11 +33,19 @@ def drawn(phi, dphi):
     return np.mean(dphi(z) ** 2) / np.var(phi(z))
 
 
+def coarse(phi, dphi):
+    """The right formula on a grid too coarse for 0.5 %."""
+    z = np.linspace(-5, 5, 201)
+    bell = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    return bell @ dphi(z) ** 2 / (bell @ phi(z) ** 2 - (bell @ phi(z)) ** 2)
+
+
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
         ("09.1", ALPHA),
         ("09.1", np.array([ALPHA])),
+        ("09.1", -ALPHA),
         ("09.1", 0.085),
         ("09.1", math.sqrt(math.log(2) / 96)),
         ("09.2", {"head": 0, "W2": 1, "W1": 2}),
@@ -59,7 +67,11 @@ def steps(head, w2, w1):
     [
         ("09.1", "0.085", "one number"),
         ("09.1", [0.1, 0.2], "one number"),
-        ("09.1", 0.0, "positive"),
+        ("09.1", None, "one number"),
+        ("09.1", math.nan, "one number"),
+        ("09.1", 0.0, "adds nothing"),
+        ("09.1", math.sqrt((4 ** (1 / 48) - 1) / 2), "not the size of x"),
+        ("09.1", 0.08, "one branch"),
         ("09.1", ALPHA**2, "take the root"),
         ("09.1", math.sqrt((2 ** (1 / 24) - 1) / 2), "counted both twos"),
         ("09.1", math.sqrt(2 ** (1 / 48) - 1), "counted both twos"),
@@ -78,6 +90,9 @@ def steps(head, w2, w1):
         ("09.2", steps(0, 1, 3), "between the error"),
         ("09.3", 1.467, "the function itself"),
         ("09.3", lambda phi, dphi: "1", "one number"),
+        ("09.3", lambda phi, dphi: None, "returns nothing"),
+        ("09.3", coarse, "finer grid"),
+        ("09.3", lambda phi, dphi: mean(dphi) / variance(phi), "Square φ′ first"),
         ("09.3", lambda phi, dphi: slope(dphi) / mean(lambda z: phi(z) ** 2), "subtracts the mean"),
         ("09.3", lambda phi, dphi: slope(dphi), "divides as well"),
         ("09.3", lambda phi, dphi: variance(phi) / slope(dphi), "Upside down"),

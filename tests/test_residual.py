@@ -18,7 +18,7 @@ from initlab.residual import (
     one_matrix_steps,
     probe,
 )
-from initlab.residual_panels import StreamPanels, compare
+from initlab.residual_panels import StreamPanels, compare, loss_panels
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -299,3 +299,23 @@ def test_compare_draws_each_kind_in_each_panel():
     fig = compare({k: [probe(k, 5, rng, width=8) for _ in range(3)] for k in kinds}, {k: law(k, 5) for k in kinds})
     assert [len(ax.collections) for ax in fig.axes] == [2, 2, 1]  # no weight gradient behind a gate at 0
     assert [text.get_text() for text in fig.legends[0].get_texts()] == kinds
+
+
+def test_compare_labels_enough_powers_of_ten():
+    rng, kinds = np.random.default_rng(17), ["BatchNorm, plain"]
+    fig = compare({k: [probe(k, 50, rng) for _ in range(2)] for k in kinds}, {k: law(k, 50) for k in kinds})
+    low, high = fig.axes[0].get_ylim()
+    ticks = [t for t in fig.axes[0].get_yticks() if low <= t <= high]
+    assert 4 <= len(ticks) <= 7
+    np.testing.assert_allclose(np.log10(ticks), np.round(np.log10(ticks)), atol=1e-9)
+
+
+def test_losses_are_means_of_ten_steps_and_a_lost_run_says_so():
+    falling, lost = np.linspace(2, 1, 40), np.array([50.0, 1e6, math.inf])
+    fig = loss_panels({"one": {"good": (falling, 0.8)}, "two": {"bad": (lost, 0.0)}}, 4, (6.0, 3.0))
+    good, bad = (ax.lines[1] for ax in fig.axes)
+    np.testing.assert_allclose(good.get_xdata(), [4.5, 14.5, 24.5, 34.5])
+    np.testing.assert_allclose(good.get_ydata(), falling.reshape(4, 10).mean(axis=1))
+    assert good.get_label() == f"good: {falling[-20:].mean():.2f}, 80% right"
+    assert bad.get_ydata() == [4] and bad.get_label() == "bad: no number"
+    assert [len(ax.texts) for ax in fig.axes] == [0, 1]

@@ -21,7 +21,7 @@ FUNCTIONS = {
 
 def _one(answer):
     """The number in an answer, which may come in an array of its own; None where there is not one number."""
-    if isinstance(answer, (str, dict)) or callable(answer):
+    if answer is None or isinstance(answer, (str, dict)) or callable(answer):
         return None
     values = np.asarray(answer, dtype=float).ravel()
     return float(values[0]) if values.size == 1 else None
@@ -29,12 +29,13 @@ def _one(answer):
 
 @exercise("09.1")
 def branch_scale(answer):
-    """The alpha with (1 + 2 alpha^2)^48 = 2: about 0.0852."""
+    """The alpha with (1 + 2 alpha^2)^48 = 2: about 0.0852, or minus that."""
     got = _one(answer)
-    if got is None:
+    if got is None or math.isnan(got):
         return "Give one number, alpha."
-    if got <= 0:
-        return "A positive number: a branch times 0 adds nothing, and the growth would be 1."
+    if got == 0:
+        return "A branch times 0 adds nothing, and the growth would be 1."
+    got = abs(got)  # only the square counts
 
     def solution(branches, added):
         return math.sqrt((2 ** (1 / branches) - 1) / added)
@@ -47,12 +48,18 @@ def branch_scale(answer):
     if near(solution(48, 2) ** 2):
         return "That is α². The branch's second moment is multiplied by the square of α: take the root."
     if near(solution(48, 1)):
-        return "α² is twice too large. Two branches in each layer, and He in both matrices: have you counted both twos?"
+        return (
+            "α² is twice too large. Two branches in each layer, and He in both matrices: have you counted both twos? "
+            "And it is E[x²] that is to double, not the size of x."
+        )
     if near(solution(24, 1)):
         return "Each of the 24 layers has two branches, and each branch has twice the stream's second moment."
     if near(1 / math.sqrt(48)) or near(1 / math.sqrt(96)) or near(1 / math.sqrt(24)):
         return f"α = {got:.3g} makes q grow by {(1 + 2 * got**2) ** 48:.3g}. For exactly 2, solve (1 + r)^48 = 2 first."
-    return f"With α = {got:.3g} the growth is (1 + 2 α²)^48 = {(1 + 2 * min(got, 1e3) ** 2) ** 48:.3g}; it should be 2."
+    growth = f"{(1 + 2 * min(got, 1e3) ** 2) ** 48:.3g}"
+    return (
+        f"With this α E[x²] grows by a factor of {growth}; it should be 2. By which factor does one branch multiply it?"
+    )
 
 
 @exercise("09.2")
@@ -90,7 +97,10 @@ def batch_norm_factor(answer):
     if answer(np.tanh, lambda z: 1 - np.tanh(z) ** 2) is ...:
         return ...
     for name, (phi, dphi) in FUNCTIONS.items():
-        value = _one(answer(phi, dphi))
+        value = answer(phi, dphi)
+        if value is None:
+            return "Your function returns nothing: it ends without a `return` of the number."
+        value = _one(value)
         if value is None:
             return f"For φ(z) = {name} it should return one number."
         mean, second = gaussian_mean(phi), gaussian_mean(lambda z, phi=phi: phi(z) ** 2)
@@ -106,6 +116,8 @@ def batch_norm_factor(answer):
             return f"{told} The norm subtracts the mean over the batch: divide by the variance of φ(z)."
         if near(slope):
             return f"{told} That is E[φ′²]. The norm of the layer below divides as well: by the variance of φ(z)."
+        if near(gaussian_mean(dphi) / (second - mean**2)):
+            return f"{told} Square φ′ first, then average."
         if near(1 / right):
             return f"{told} Upside down: φ′ lets the error through, and the norm divides it."
         if near(math.sqrt(right)):
@@ -116,5 +128,7 @@ def batch_norm_factor(answer):
             for t in (flat[np.abs(flat) <= r] for r in (1, 3, 4, 5, 6, 8, 10))
         ):
             return f"{told} That averages over z evenly. z is normal: weight it by its density, or draw it normal."
+        if abs(value - right) <= 0.1 * right:
+            return f"{told} Close: is the formula right? Then use a finer grid, a wider one, or more samples."
         return f"{told} It should be E[φ′(z)²] / Var[φ(z)] for a normal z of variance 1."
     return None
