@@ -116,8 +116,11 @@ def log_range(axes, low, high, ranges=FEW_RANGES):
     down, up = (next((s for s in ranges if reach <= s), ranges[-1]) for reach in (-down, up))
     step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if (down + up) / s <= 5), 200)
     powers = np.arange(-(down // step), up // step + 1) * step
+    limits = 10.0**-down, 10.0**up
     for ax in axes:
-        ax.set_ylim(10.0**-down, 10.0**up)
+        if ax.get_ylim() == limits and isinstance(ax.yaxis.get_major_locator(), FixedLocator):
+            continue  # as they are, or set through an axes that shares them
+        ax.set_ylim(*limits)
         ax.yaxis.set_major_locator(FixedLocator([10.0 ** int(k) for k in powers]))
         ax.yaxis.set_minor_locator(NullLocator())
 

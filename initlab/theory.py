@@ -349,12 +349,29 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
         dw2[1:] = a2[:-1] * delta2[1:]
     with np.errstate(invalid="ignore"):
         free = 1.0 - np.where(z2 > 0, sigma_b * sigma_b / z2, 0.0)  # the weights' share of E[z^2]
-    log_std = _scatter(widths, [phi] * (depth - 1) + [linear], laws, z2, one, free)
+    exact = tuple(bool(orthonormal) for _, orthonormal in laws)
+    if phi.homogeneous and sigma_b == 0:  # the same at every scale
+        log_std = dict(_scatter_at_any_scale(tuple(widths), phi, exact, one))
+    else:
+        log_std = _scatter(widths, [phi] * (depth - 1) + [linear], exact, z2, one, free)
     return Prediction(z2, a2, delta2, dw2, log_std)
 
 
-def _scatter(widths, phis, laws, z2, one, free):
-    """Standard deviations of the logs of z2, a2, delta2, dw2; `one` is 1 / batch, `free` is 1 - sigma_b^2 / z2."""
+@lru_cache(maxsize=256)
+def _scatter_at_any_scale(widths, phi, exact, one):
+    depth = len(widths) - 1
+    phis, ones = [phi] * (depth - 1) + [as_activation("linear")], np.ones(depth + 1)
+    log_std = _scatter(list(widths), phis, exact, ones, one, ones)
+    for values in log_std.values():
+        values.flags.writeable = False  # many predictions hold them
+    return log_std
+
+
+def _scatter(widths, phis, exact, z2, one, free):
+    """Standard deviations of the logs of z2, a2, delta2, dw2; `one` is 1 / batch, `free` is 1 - sigma_b^2 / z2.
+
+    exact[l - 1]: whether the weights of layer l are orthonormal, so that they add no scatter where they are not wide.
+    """
     depth, n = len(widths) - 1, np.array(widths)
     seen = [moments(phi, q) if 0 < q < math.inf else moments(phi, 1.0) for phi, q in zip(phis, z2[1:], strict=True)]
 
@@ -371,12 +388,12 @@ def _scatter(widths, phis, laws, z2, one, free):
         corr = min(value + curve * spread / 2, 1.0)
         spread = min(slope**2 * spread + (1 - corr**2) ** 2 / width, 1 - corr**2)
     # forward: variances of log z2 and log a2; the rows of wide orthogonal weights add nothing of their own
-    exact = np.array([law[1] for law in laws]) & (n[1:] >= n[:-1])
+    tall = np.array(exact) & (n[1:] >= n[:-1])
     kept = free[1:] == 1
     own = 2.0 * (one + (1 - one) * (c**2 + s)) / n[1:]
     joint = one * each("fourth") + (1 - one) * _power_means(each("forward"), c, s)
-    noise = (joint - 1) / n[1:] - np.where(exact & kept, each("pull") ** 2 * own, 0.0)
-    own, noise = np.log1p(np.where(exact & kept, 0.0, own)), np.log1p(np.maximum(noise, 0.0))
+    noise = (joint - 1) / n[1:] - np.where(tall & kept, each("pull") ** 2 * own, 0.0)
+    own, noise = np.log1p(np.where(tall & kept, 0.0, own)), np.log1p(np.maximum(noise, 0.0))
     pull = np.append(1.0, each("pull") * free[1:])
     var_z, var_a = np.zeros(depth + 1), np.zeros(depth + 1)
     var_a[0] = 2.0 * one / widths[0]
@@ -394,7 +411,7 @@ def _scatter(widths, phis, laws, z2, one, free):
     var_own, spread = np.zeros(depth + 1), 1.0 / widths[depth]
     var_own[depth] = 2.0 * one / widths[depth]
     for k in range(depth - 1, 0, -1):
-        width, square = widths[k], laws[k][1] and widths[k] >= widths[k + 1]
+        width, square = widths[k], exact[k] and widths[k] >= widths[k + 1]
         joint = one * 3 * fourth[k - 1] + (1 - one) * (1 + 2 * spread) * pairs[k - 1]
         same = 2 * (one + (1 - one) * spread) / width if square else 0.0
         var_own[k] = var_own[k + 1] + math.log1p(max((joint - 1) / width - same, 0.0))
