@@ -8,7 +8,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VEC
 
 import hypothesis  # noqa: E402
 import lab  # noqa: E402
-import matplotlib.font_manager  # noqa: E402, F401  (builds its cache here, or the first figure of a notebook warns)
+import matplotlib.font_manager  # noqa: E402  (builds its cache here, or the first figure of a notebook warns)
 import pytest  # noqa: E402
 
 # second opinions, where there is somebody to ask: .ci/run installs them in an environment of their own
@@ -16,6 +16,14 @@ collect_ignore = [] if all(map(find_spec, ("torch", "scipy", "sklearn"))) else [
 
 hypothesis.settings.register_profile("calm", deadline=None, derandomize=True)  # nothing depends on time or luck
 hypothesis.settings.load_profile("calm")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_style():
+    """Each file begins with matplotlib's defaults: which files share a process is chance."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 @pytest.fixture(scope="session")
