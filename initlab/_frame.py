@@ -40,7 +40,7 @@ class Frame:
         """
         fig, out = self.fig, [[] for _ in range(LAYERS)]
         loose = [artist for artist in fig.get_children() if artist is not fig.patch and artist not in fig.axes]
-        seen = [ax for ax in _by_zorder(a for parent in fig.axes for a in (parent, *parent.child_axes))]
+        seen = _by_zorder(ax for parent in fig.axes for ax in (parent, *parent.child_axes))
         parts = [("paper", self._part("paper", [fig.patch]))]
         for k, ax in enumerate(seen):
             if ax.get_visible():

@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
 from initlab import plots
 
@@ -99,8 +99,7 @@ class GainPanels:
         (self.start,) = left.plot([1], [1], "o", color=plots.BLUE, markersize=8, label="its first layer")
         left.set_title("map  q → q′")
         left.legend(loc="lower right", fontsize=8.5, handlelength=1.2, borderaxespad=0.1)
-        right.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer", title="second moments per layer")
-        right.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        plots.one_panel(right, depth)
         self.right, start = right, np.ones(2)
         plots.log_range([right], FLOOR, CEILING)  # the widest labels come first: the layout is made for them
         self.law, self.marks = [], []

@@ -18,13 +18,6 @@ def image(ax, values, title=""):
     return drawn
 
 
-def layers_axes(ax, depth):
-    """An axes for second moments per layer, logarithmic."""
-    ax.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer", title="second moments per layer")
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.yaxis.set_minor_locator(NullLocator())
-
-
 def border_cost(found, laws):
     """A figure of zero against circular padding: found[padding] holds `convolution.Maps`, laws[padding] a `MapLaw`.
 
@@ -96,7 +89,7 @@ class MapPanels:
         self.seen = plots.measured(middle, np.ones(2), "a2")
         middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="its row means")
         middle.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        layers_axes(right, depth)
+        plots.one_panel(right, depth)
         right.axhline(1.0, color=plots.GREY, linewidth=1.0, zorder=1)  # what keeps its size is level at 1
         self.right = right
         plots.log_range([right], FLOOR, CEILING)  # the widest labels come first: the layout is made for them

@@ -106,6 +106,13 @@ def three_panels(depth, size=(9.0, 3.3), fields=("a2", "delta2", "dw2")):
     return fig, axes
 
 
+def one_panel(ax, depth):
+    """Make an axes one for all three signals against the layer, logarithmic."""
+    ax.set(yscale="log", xlim=(-0.02 * depth, 1.02 * depth), xlabel="layer", title="second moments per layer")
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
 def log_range(axes, low, high, ranges=FEW_RANGES):
     """Set the powers of ten around [low, high], 1 included, in steps that rarely change while a slider moves.
 

@@ -361,7 +361,7 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
 def _scatter_at_any_scale(widths, phi, exact, one):
     depth = len(widths) - 1
     phis, ones = [phi] * (depth - 1) + [as_activation("linear")], np.ones(depth + 1)
-    log_std = _scatter(list(widths), phis, exact, ones, one, ones)
+    log_std = _scatter(widths, phis, exact, ones, one, ones)
     for values in log_std.values():
         values.flags.writeable = False  # many predictions hold them
     return log_std
