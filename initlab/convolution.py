@@ -66,11 +66,18 @@ def _unpatch(patches, shape, stride, padding):
     for i in range(k):
         for j in range(k):
             out[:, i : i + height : stride, j : j + width : stride] += patches[:, i, j]
-    if padding == "circular" and r:
-        for v in (out, out.swapaxes(1, 2)):  # what was read beyond one side belongs to the other
-            v[:, r : 2 * r] += v[:, -r:]
-            v[:, -2 * r : -r] += v[:, :r]
+    if padding == "circular":
+        return _folded(_folded(out, 1, r), 2, r)
     return out[:, r : r + height, r : r + width] if r else out
+
+
+def _folded(padded, axis, r):
+    """What was read beyond one side belongs to the other, as often as the image was continued there."""
+    rows = np.moveaxis(padded, axis, 0)
+    out = np.zeros((len(rows) - 2 * r, *rows.shape[1:]), padded.dtype)
+    for p, row in enumerate(rows):
+        out[(p - r) % len(out)] += row
+    return np.moveaxis(out, 0, axis)
 
 
 def _multiply(w, patches, groups):
