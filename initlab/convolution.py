@@ -16,6 +16,7 @@ import numpy as np
 from initlab._checks import check_rng, choice, finite, whole
 from initlab.activations import activation as as_activation
 from initlab.initializers import initializer, lecun_normal, orthogonal
+from initlab.maps import Maps
 from initlab.network import Grads, Trace
 from initlab.theory import chi
 
@@ -198,24 +199,6 @@ class ConvNet:
                 shape = trace.a[n - 1].shape
                 below = _pull_back(delta[n], self.W[n], 1, shape, self.strides[n - 1], self.padding)
         return Grads(W, b, delta)
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Second moments of one or more networks over layers 0 ... L: the mean over channels, examples and networks.
-
-    z2[l], a2[l] and delta2[l] are maps, one number per pixel; dw2[l] is (k, k), one number per tap, that of the
-    per-example gradient.  z2[0], delta2[0] and dw2[0] are None.
-    """
-
-    z2: list
-    a2: list
-    delta2: list
-    dw2: list
-
-    def mean(self, field):
-        """The mean over pixels (or taps) per layer, shape (L + 1,), nan where there is none."""
-        return np.array([np.nan if v is None else v.mean() for v in getattr(self, field)])
 
 
 def _square_map(v):
