@@ -121,13 +121,17 @@ def _d_linear(z):
 
 
 def _sigmoid(z):
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+    with np.errstate(over="ignore"):  # far to the left exp(-z) is inf, and 1 / inf the right answer
+        return 1.0 / (1.0 + np.exp(np.negative(z)))
 
 
 def _d_sigmoid(z):
     e = np.exp(-np.abs(z))
     return e / ((1.0 + e) * (1.0 + e))
+
+
+def _sigmoid_slope(a):
+    return a * (1.0 - a)
 
 
 def _d_tanh(z):
@@ -155,7 +159,7 @@ def _d_leaky_relu(z):
 
 
 def _elu(z):
-    return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+    return np.maximum(z, 0) + np.expm1(np.minimum(z, 0))
 
 
 def _d_elu(z):
@@ -163,11 +167,19 @@ def _d_elu(z):
 
 
 def _selu(z):
-    return SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0)))
+    return SELU_SCALE * (np.maximum(z, 0) + SELU_ALPHA * np.expm1(np.minimum(z, 0)))
 
 
 def _d_selu(z):
     return SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0)))
+
+
+def _elu_slope(a):
+    return np.minimum(a, 0) + 1.0
+
+
+def _selu_slope(a):
+    return np.where(a > 0, SELU_SCALE, a + SELU_SCALE * SELU_ALPHA)
 
 
 def _normal_cdf(z):
@@ -188,7 +200,7 @@ def _silu(z):
 
 def _d_silu(z):
     s = _sigmoid(z)
-    return s + z * _d_sigmoid(z)
+    return s * (1.0 + z * (1.0 - s))
 
 
 def _softplus(z):
@@ -211,12 +223,12 @@ ACTIVATIONS = {
     a.name: a
     for a in (
         Activation("linear", _linear, _d_linear, kinks=(), homogeneous=True),
-        Activation("sigmoid", _sigmoid, _d_sigmoid, kinks=()),
+        Activation("sigmoid", _sigmoid, _d_sigmoid, kinks=(), from_value=_sigmoid_slope),
         Activation("tanh", np.tanh, _d_tanh, kinks=(), from_value=_tanh_slope),
         Activation("relu", _relu, _d_relu, homogeneous=True),
         Activation("leaky_relu", _leaky_relu, _d_leaky_relu, homogeneous=True),
-        Activation("elu", _elu, _d_elu),
-        Activation("selu", _selu, _d_selu),
+        Activation("elu", _elu, _d_elu, from_value=_elu_slope),
+        Activation("selu", _selu, _d_selu, from_value=_selu_slope),
         Activation("gelu", _gelu, _d_gelu, kinks=()),
         Activation("silu", _silu, _d_silu, kinks=()),
         Activation("softplus", _softplus, _sigmoid, kinks=()),

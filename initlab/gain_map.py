@@ -170,15 +170,15 @@ def loss_curves(runs, beyond):
     """
     fig, ax = plots.panels(size=(7.0, 2.3))
     ax.axhline(np.log(10), color="#dddddd", linewidth=7, zorder=0)
-    ax.text(-4, np.log(10) + 0.25, "guessing: ln 10", color=plots.GREY)
+    ax.text(-3, np.log(10) + 0.25, "guessing: ln 10", color=plots.GREY)
     for name, (loss, color, marker) in runs.items():
         steps = np.arange(0, len(loss), 10)
         mean = np.array([np.mean(loss[k : k + 10]) for k in steps])
         seen = mean < beyond
         ax.plot(steps[seen], mean[seen], color=color, marker=marker, markersize=5)
         ax.plot(steps[~seen], np.full((~seen).sum(), beyond - 0.3), "^", color=color, markersize=9)
-        at = (steps[-1] + 5, mean[-1]) if seen[-1] else (steps[-1] + 6, beyond - 0.3)
+        at = (steps[-1] + 3, mean[-1]) if seen[-1] else (steps[-1] + 4, beyond - 0.3)
         ax.text(*at, name, va="center")
     ax.grid(False)
-    ax.set(xlabel="step", ylabel="loss", xlim=(-7, 228), ylim=(0, beyond), xticks=range(0, 151, 50))
+    ax.set(xlabel="step", ylabel="loss", xlim=(-5, 152), ylim=(0, beyond), xticks=range(0, 101, 50))
     return fig

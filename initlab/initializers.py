@@ -24,6 +24,8 @@ TRUNCATED_STD = math.sqrt(
 
 def _shape(shape):
     """`shape` as a tuple of at least two positive ints, or the error a learner needs."""
+    if type(shape) is tuple and len(shape) > 1 and all(type(size) is int and size > 0 for size in shape):
+        return shape
     try:
         sizes = tuple(shape)
     except TypeError:
@@ -77,14 +79,17 @@ def _draw(shape, rng, std, distribution):
     """Independent entries with mean 0 and this standard deviation."""
     check_rng(rng)
     choice("distribution", distribution, DISTRIBUTIONS)
-    if distribution == "normal":
-        return rng.standard_normal(shape) * std
     if distribution == "uniform":
-        return rng.uniform(-1.0, 1.0, shape) * (std * math.sqrt(3.0))
+        draw = rng.uniform(-1.0, 1.0, shape)
+        draw *= std * math.sqrt(3.0)
+        return draw
     draw = rng.standard_normal(shape)
-    while (outside := np.abs(draw) > TRUNCATION).any():
-        draw[outside] = rng.standard_normal(outside.sum())
-    return draw * (std / TRUNCATED_STD)
+    if distribution == "truncated_normal":
+        std /= TRUNCATED_STD
+        while (outside := np.abs(draw) > TRUNCATION).any():
+            draw[outside] = rng.standard_normal(outside.sum())
+    draw *= std
+    return draw
 
 
 def variance_scaling(shape, rng, *, gain=1.0, mode="fan_in", distribution="normal"):
@@ -95,8 +100,8 @@ def variance_scaling(shape, rng, *, gain=1.0, mode="fan_in", distribution="norma
     standard deviations and widened so that the variance is the stated one.
     Raises ValueError or TypeError for a bad shape, gain, mode, distribution or rng.
     """
-    std = finite("gain", gain, least=0.0) / math.sqrt(_fan(_shape(shape), mode))
-    return _draw(_shape(shape), rng, std, distribution)
+    shape = _shape(shape)
+    return _draw(shape, rng, finite("gain", gain, least=0.0) / math.sqrt(_fan(shape, mode)), distribution)
 
 
 def zeros(shape, rng=None):

@@ -28,8 +28,10 @@ def heights(values, low, high, bins=BINS):
         raise ValueError("a histogram needs at least one value")
     if not low < high:
         raise ValueError(f"low must be below high, got {low} and {high}")
-    place = np.clip((values - low) / (high - low) * bins, 0, bins - 1)
-    counts = np.bincount(np.nan_to_num(place, nan=bins - 1).astype(int), minlength=bins)
+    place = (values - low) * (bins / (high - low))
+    np.fmin(place, bins - 1, out=place)  # of a number and nan the number
+    np.maximum(place, 0, out=place)
+    counts = np.bincount(place.astype(np.intp), minlength=bins)
     return counts / counts.max()
 
 

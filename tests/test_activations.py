@@ -104,9 +104,10 @@ def test_shape_and_float64_are_kept_and_the_input_is_not_touched(name, shape):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_slope_is_the_derivative_by_either_way(name):
+    """To rounding: a value near its limit has forgotten z, so small slopes there are right only absolutely."""
     a, z = ACTIVATIONS[name], np.linspace(-30, 30, 1001)
-    np.testing.assert_array_equal(a.slope(z, a.phi(z)), a.dphi(z))
-    assert (a.from_value is None) == (name != "tanh")
+    np.testing.assert_allclose(a.slope(z, a.phi(z)), a.dphi(z), rtol=1e-15, atol=5e-16)
+    assert (a.from_value is not None) == (name in ("tanh", "sigmoid", "elu", "selu"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -60,6 +61,31 @@ def test_gaussian_integral_against_quadrature():
     exact = gaussian_integral(z**3 - 2 * z + 1, z, sp.Rational(3, 2), 0)
     numeric = initlab.gaussian_mean(lambda t: (t > 0) * (t**3 - 2 * t + 1), 2.25)
     assert math.isclose(float(exact), numeric, rel_tol=1e-10)
+
+
+HALF = sp.Rational(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("expression", "f"),
+    [
+        (sp.exp(z), np.exp),
+        ((sp.exp(z) - 1) ** 2, lambda t: (np.exp(t) - 1) ** 2),
+        (3 * z**2 * sp.exp(1 - z * HALF) + z, lambda t: 3 * t**2 * np.exp(1 - t / 2) + t),
+        (sp.Integer(0), lambda t: 0 * t),
+    ],
+)
+@pytest.mark.parametrize(("low", "high"), [(-sp.oo, sp.oo), (-sp.oo, 0), (-1, 1)])
+def test_gaussian_integral_with_exponentials_against_quadrature(expression, f, low, high):
+    def inside(t):
+        return (t > float(low)) * (t < float(high)) * f(t)
+
+    exact = gaussian_integral(expression, z, 3 * HALF, low, high)
+    assert math.isclose(float(exact), initlab.gaussian_mean(inside, 2.25, kinks=(-1.0, 0.0, 1.0)), rel_tol=1e-9)
+
+
+def test_gaussian_integral_of_anything_else():
+    assert gaussian_integral(sp.cos(z), z, 1) == sp.exp(-HALF)
 
 
 def test_gaussian_integral_needs_a_positive_scale():
