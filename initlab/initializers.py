@@ -6,7 +6,7 @@ multiplies the standard deviation, so `gain**2` multiplies the variance.  Nearly
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from numbers import Integral
 
 import numpy as np
@@ -64,8 +64,8 @@ def fans(shape, groups=1, stride=1):
     return shape[1] * area, reached // shared if reached % shared == 0 else reached / shared
 
 
+@lru_cache(maxsize=256)  # a network asks for the same few shapes over and over
 def _fan(shape, mode):
-    choice("mode", mode, MODES)
     fan_in, fan_out = fans(shape)
     return {
         "fan_in": fan_in,
@@ -101,7 +101,8 @@ def variance_scaling(shape, rng, *, gain=1.0, mode="fan_in", distribution="norma
     Raises ValueError or TypeError for a bad shape, gain, mode, distribution or rng.
     """
     shape = _shape(shape)
-    return _draw(shape, rng, finite("gain", gain, least=0.0) / math.sqrt(_fan(shape, mode)), distribution)
+    std = finite("gain", gain, least=0.0) / math.sqrt(_fan(shape, choice("mode", mode, MODES)))
+    return _draw(shape, rng, std, distribution)
 
 
 def zeros(shape, rng=None):

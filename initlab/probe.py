@@ -4,6 +4,7 @@
 moves through the same networks instead of jumping between them.
 """
 
+import math
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,24 +36,56 @@ class Signal:
         return getattr(self, field).mean(axis=0)
 
 
+BLOCK = 2**19  # numbers, weights and pre-activations, of the networks that go through the layers together
+
+
 def _square_norms(v):
-    """|v_b|^2 for each column b."""
-    return np.einsum("ib,ib->b", v, v)
+    """|v_b|^2 for each column b, shape (..., batch)."""
+    return np.einsum("...ib,...ib->...b", v, v)
 
 
-def _run(weights, phi, x, dz, out, gain=1.0, kept=None, wide=None):
-    """One network of gain * weights, forward and back; out = (z2, a2, delta2, dw2), each (L + 1,), is filled.
+def _run_stack(weights, phi, x, dz, out, kept):
+    """Many networks at once, forward and back: every array has one more axis, the networks', in front.
 
-    kept: space for every z, shape (sum of the layers' units, batch); without it a new block.
-    wide: the same weights in double precision, for layers whose second moment single precision cannot hold.
+    out = (z2, a2, delta2, dw2), each (nets, L + 1), is filled; kept is space for every z, one flat array.  Weights and
+    inputs may have one network for all.
+    """
+    z2, a2, delta2, dw2 = out
+    nets, _, batch = dz.shape
+    depth, seen, used = len(weights), [None], 0
+    norms = [_square_norms(x)]  # |a_l|^2 per example; dW needs no outer product: |delta a^T|^2 = |delta|^2 |a|^2
+    a, a2[:, 0] = x, norms[0].sum(axis=1) / x[0].size
+    for n, w in enumerate(weights, start=1):
+        shape = nets, w.shape[1], batch
+        # every z is kept for the way back, in one block: an array a layer costs a quarter of the time in page faults
+        z = np.matmul(w, a, out=kept[used : used + math.prod(shape)].reshape(shape))
+        seen.append(z)
+        used += z.size
+        a = z if n == depth else phi.phi(z)
+        norms.append(_square_norms(a))
+        a2[:, n] = norms[n].sum(axis=1) / a[0].size
+        z2[:, n] = a2[:, n] if n == depth else np.einsum("kib,kib->k", z, z) / z[0].size
+    delta = dz
+    for n in range(depth, 0, -1):
+        if n < depth:
+            delta = weights[n].transpose(0, 2, 1) @ delta
+            delta *= phi.dphi(seen[n])
+        size = _square_norms(delta)
+        delta2[:, n] = size.sum(axis=1) / delta[0].size
+        dw2[:, n] = (size * norms[n - 1]).sum(axis=1) / (batch * weights[n - 1][0].size)
+
+
+def _run(weights, phi, x, dz, out, gain, kept):
+    """One network of gain * weights in single precision; out = (z2, a2, delta2, dw2), each (L + 1,), is filled.
+
+    kept: space for every z, shape (sum of the layers' units, batch).  Layers whose second moment single precision
+    cannot hold are computed in double.
     """
     z2, a2, delta2, dw2 = out
     depth, batch = len(weights), x.shape[1]
-    norms = [_square_norms(x)]  # |a_l|^2 per example; dW needs no outer product: |delta a^T|^2 = |delta|^2 |a|^2
+    norms = [_square_norms(x)]
     a2[0] = norms[0].sum() / x.size
-    # every z is kept for the way back, in one block: an array a layer costs a quarter of the time in page faults
     rows = np.cumsum([0] + [len(w) for w in weights])
-    kept = np.empty((rows[-1], batch)) if kept is None else kept
     a, seen = x, [None]
 
     def measure(v):
@@ -69,13 +102,13 @@ def _run(weights, phi, x, dz, out, gain=1.0, kept=None, wide=None):
         return v, size, size.sum() / v.size
 
     def held(square):
-        return wide is None or SINGLE[0] < square < SINGLE[1]
+        return SINGLE[0] < square < SINGLE[1]
 
     for n, w in enumerate(weights, start=1):
         if single := a.dtype == kept.dtype:
             z, z2[n] = measure(np.matmul(w, a, out=kept[rows[n - 1] : rows[n]]))
         if not single or not held(z2[n]):
-            z, z2[n] = measure(wide[n - 1] @ a.astype(float, copy=False))
+            z, z2[n] = measure(w.astype(float) @ a.astype(float, copy=False))
         seen.append(z)
         if n == depth:
             a2[n] = z2[n]
@@ -91,7 +124,7 @@ def _run(weights, phi, x, dz, out, gain=1.0, kept=None, wide=None):
             if single := above.dtype == kept.dtype:
                 delta, size, delta2[n] = back(weights[n], above, slope)
             if not single or not held(delta2[n]):
-                delta, size, delta2[n] = back(wide[n], above.astype(float, copy=False), slope)
+                delta, size, delta2[n] = back(weights[n].astype(float), above.astype(float, copy=False), slope)
         dw2[n] = (size.astype(float, copy=False) @ norms[n - 1]) / (batch * weights[n - 1].size)
 
 
@@ -124,11 +157,31 @@ def signal(widths, activation, init, *, output_init=None, x=None, batch=64, nets
     hidden = None if given is not None else initializer(init)
     last = hidden if output_init is None else initializer(output_init)
     fields, result = _empty(nets, len(shapes))
+    numbers = sum(rows * (columns + batch) for rows, columns in shapes)
+    many = min(nets, max(1, BLOCK // numbers))
+    dz, kept = np.empty((many, widths[-1], batch)), np.empty(many * sum(widths[1:]) * batch)
+    inputs = np.empty((many, widths[0], batch)) if x is None else x[None]
+    weights = [np.empty((many, *s)) for s in shapes] if given is None else [w[None] for w in given]
+
+    def draw(k):
+        """Fill place k of the block: the order of draws is that of one network after the other."""
+        if x is None:
+            inputs[k] = rng.standard_normal((widths[0], batch))
+        if given is None:
+            for n, shape in enumerate(shapes, start=1):
+                w = (last if n == len(shapes) else hidden)(shape, rng)
+                if np.shape(w) != shape:
+                    raise ValueError(f"init must return weights of shape {shape}, got {np.shape(w)}")
+                weights[n - 1][k] = w
+        dz[k] = rng.standard_normal((widths[-1], batch))
+
     with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(nets):
-            inputs = rng.standard_normal((widths[0], batch)) if x is None else x
-            weights = given or [(last if n == len(shapes) else hidden)(s, rng) for n, s in enumerate(shapes, 1)]
-            _run(weights, phi, inputs, rng.standard_normal((widths[-1], batch)), [f[k] for f in fields])
+        for first in range(0, nets, many):
+            block = slice(0, min(many, nets - first))
+            for k in range(block.stop):
+                draw(k)
+            out = [f[first : first + block.stop] for f in fields]
+            _run_stack([w[block] for w in weights], phi, inputs[block], dz[block], out, kept)
     return result
 
 
@@ -145,9 +198,10 @@ class Probe:
     def __init__(self, width, depth, seed=0, batch=32):
         rng = np.random.default_rng(seed)
         self.width, self.depth = whole("width", width), whole("depth", depth)
-        self.x, self.dz = rng.standard_normal((2, self.width, whole("batch", batch)))
-        self.unit = rng.standard_normal((self.depth, self.width, self.width)) / np.sqrt(self.width)
-        self._single = tuple(v.astype(np.float32) for v in (self.unit, self.x, self.dz))
+        self.x, self.dz = rng.standard_normal((2, self.width, whole("batch", batch))).astype(np.float32)
+        self.unit = np.empty((self.depth, self.width, self.width), np.float32)
+        for layer in self.unit:
+            layer[:] = rng.standard_normal(layer.shape) / np.sqrt(self.width)
         self._kept = np.empty((self.depth * self.width, batch), np.float32)
         self._lock = threading.Lock()  # two pictures may share a probe, and events run beside cells
         self._known = lru_cache(maxsize=512)(self._measure)  # a hand goes back and forth over the same settings
@@ -168,6 +222,5 @@ class Probe:
     def _measure(self, phi, depth, gain):
         """The fields of a `Signal`, from a run at this gain."""
         fields, _ = _empty(1, depth)
-        unit, x, dz = self._single
-        _run(unit[:depth], phi, x, dz, [f[0] for f in fields], gain, self._kept, self.unit)
+        _run(self.unit[:depth], phi, self.x, self.dz, [f[0] for f in fields], gain, self._kept)
         return fields

@@ -89,7 +89,20 @@ def test_the_default_is_one_network_and_64_examples():
     spy = initlab.Activation("spy", lambda z: shapes.append(z.shape) or z, np.ones_like)
     found = signal([3, 4, 2], spy, "he_normal", rng=rng(6))
     assert found.z2.shape == (1, 3)
-    assert shapes == [(4, 64)]
+    assert shapes == [(1, 4, 64)]
+
+
+@pytest.mark.parametrize("numbers", [1, 4 * 120, 10**6])  # one network of `WIDTHS` and five inputs has about 150
+def test_networks_go_through_in_blocks_of_any_size(numbers, monkeypatch):
+    """Ten networks together, in part blocks or one by one: the same draws, each against its own outer products."""
+    monkeypatch.setattr("initlab.probe.BLOCK", numbers)
+    found, generator = signal(WIDTHS, "tanh", "he_normal", batch=5, nets=10, rng=rng(16)), rng(16)
+    for k in range(10):
+        x = generator.standard_normal((3, 5))
+        net = MLP(WIDTHS, "tanh", "he_normal", generator)
+        expected = with_outer_products(net, x, generator.standard_normal((2, 5)))
+        for field in FIELDS:
+            np.testing.assert_allclose(getattr(found, field)[k], expected[field], rtol=1e-10, err_msg=field)
 
 
 def test_columns_and_means():
@@ -283,6 +296,7 @@ def test_probe_in_overflow_and_at_gain_zero():
         ({"activation": "rleu"}, ValueError, "unknown activation 'rleu'; known are linear, "),
         ({"init": "he"}, ValueError, "unknown initializer 'he'; known are zeros, "),
         ({"init": 3}, TypeError, "init must be a name, .* got 3"),
+        ({"init": lambda shape, rng: np.ones((1, 3))}, ValueError, r"return weights of shape \(4, 3\), got \(1, 3\)"),
         ({"init": ("normal", {"std": math.nan})}, ValueError, "std must be finite, got nan"),
         ({"output_init": "he"}, ValueError, "unknown initializer 'he'"),
         ({"nets": 0}, ValueError, "nets must be at least 1, got 0"),

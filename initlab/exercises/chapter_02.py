@@ -59,11 +59,11 @@ def float32_depth(answer):
 
 @exercise("02.3")
 def leaky_start(answer):
-    """An initialiser with mean 0 and Var[w] = 2 / ((1 + 0.2**2) fan_in), judged by 1.6 million of its weights."""
+    """An initialiser with mean 0 and Var[w] = 2 / ((1 + 0.2**2) fan_in), judged by 800 000 of its weights."""
     if not callable(answer):
         return f"Give the function itself, my_init, not {answer!r}."
     rng, kept = np.random.default_rng(0), []
-    for shape in ((400, 4000), (4000, 400)):  # 1.6 million weights: their mean square is known to 0.1 %
+    for shape in ((200, 2000), (2000, 200)):  # 400 000 weights each: their mean square is known to 0.2 %
         draw = np.asarray(answer(shape, rng), dtype=float)
         if draw.shape != shape:
             return f"For the shape {shape} it returned an array of shape {draw.shape}."
@@ -78,5 +78,5 @@ def leaky_start(answer):
     if all(abs(factor - LEAKY) < 0.015 for factor in kept):
         return "That is He's rule for ReLU: E[a²] grows by 4 % per layer, for the negative side passes something too."
     if abs(kept[0] / kept[1] - 1) > 0.03:
-        return f"With 4000 inputs E[a²] changes by {kept[0]:.3g}, with 400 by {kept[1]:.3g}: only fan_in counts."
+        return f"With 2000 inputs E[a²] changes by {kept[0]:.3g}, with 200 by {kept[1]:.3g}: only fan_in counts."
     return f"E[a²] changes by a factor of {kept[0]:.3g} per layer. Which share of E[z²] does leaky_relu keep?"
