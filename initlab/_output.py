@@ -37,7 +37,7 @@ def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
     raw, small = io.BytesIO(), io.BytesIO()
     with DRAWING:
-        fig.savefig(raw, format="png", dpi=fig.dpi * scale)
+        fig.savefig(raw, format="png", dpi=fig.dpi * scale, pil_kwargs={"compress_level": 0})  # read again at once
     raw.seek(0)
     painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
     palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images

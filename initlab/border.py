@@ -5,13 +5,13 @@ is then linear in that of this one, and so is the way back, with the transpose. 
 """
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from initlab._checks import choice, finite, whole
 from initlab.activations import activation as as_activation
+from initlab.maps import Maps
 from initlab.theory import chi, variance_map
 
 PADDINGS = ("zero", "circular")
@@ -57,22 +57,8 @@ def border_factor(size, k=3):
     return float(np.linalg.eigvalsh(taps(size, k) / k)[-1] ** 2)
 
 
-@dataclass(frozen=True)
-class MapLaw:
-    """Predicted maps over layers 0 ... L, the fields of `convolution.Maps`; `mean(field)` averages each."""
-
-    z2: list
-    a2: list
-    delta2: list
-    dw2: list
-
-    def mean(self, field):
-        """The mean over pixels (or taps) per layer, shape (L + 1,), nan where there is none."""
-        return np.array([np.nan if v is None else v.mean() for v in getattr(self, field)])
-
-
 def predict_maps(channels, size, activation, variances, *, kernel=3, strides=1, groups=1, padding="zero", start=1.0):
-    """The `MapLaw` of convolutions with Var[w] = variances[l - 1] in layer l and a white cotangent N(0, 1).
+    """The predicted `Maps` of convolutions with Var[w] = variances[l - 1] in layer l and a white cotangent N(0, 1).
 
     z2[l] = Var[w] (in / groups) T a2[l-1] T^T,  a2[l] = E[phi^2] z2[l],
     delta2[l] = E[phi'^2] Var[w] (out / groups) T^T delta2[l+1] T,
@@ -103,7 +89,7 @@ def predict_maps(channels, size, activation, variances, *, kernel=3, strides=1, 
             delta2[n] = slope * variances[n] * channels[n + 1] / groups[n] * (T.T @ delta2[n + 1] @ T)
         met = (shifts[n] @ a2[n - 1]).swapaxes(1, 2) @ delta2[n]  # [i]: what tap row i reads, times delta2
         dw2[n] = np.tensordot(met, shifts[n], axes=((1, 2), (2, 1)))
-    return MapLaw(z2, a2, delta2, dw2)
+    return Maps(z2, a2, delta2, dw2)
 
 
 # --- how far single networks scatter --------------------------------------------------------------------------------

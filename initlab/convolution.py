@@ -16,6 +16,7 @@ import numpy as np
 from initlab._checks import check_rng, choice, finite, whole
 from initlab.activations import activation as as_activation
 from initlab.initializers import initializer, lecun_normal, orthogonal
+from initlab.maps import Maps
 from initlab.network import Grads, Trace
 from initlab.theory import chi
 
@@ -66,11 +67,18 @@ def _unpatch(patches, shape, stride, padding):
     for i in range(k):
         for j in range(k):
             out[:, i : i + height : stride, j : j + width : stride] += patches[:, i, j]
-    if padding == "circular" and r:
-        for v in (out, out.swapaxes(1, 2)):  # what was read beyond one side belongs to the other
-            v[:, r : 2 * r] += v[:, -r:]
-            v[:, -2 * r : -r] += v[:, :r]
+    if padding == "circular":
+        return _folded(_folded(out, 1, r), 2, r)
     return out[:, r : r + height, r : r + width] if r else out
+
+
+def _folded(padded, axis, r):
+    """What was read beyond one side belongs to the other, as often as the image was continued there."""
+    rows = np.moveaxis(padded, axis, 0)
+    out = np.zeros((len(rows) - 2 * r, *rows.shape[1:]), padded.dtype)
+    for p, row in enumerate(rows):
+        out[(p - r) % len(out)] += row
+    return np.moveaxis(out, 0, axis)
 
 
 def _multiply(w, patches, groups):
@@ -191,24 +199,6 @@ class ConvNet:
                 shape = trace.a[n - 1].shape
                 below = _pull_back(delta[n], self.W[n], 1, shape, self.strides[n - 1], self.padding)
         return Grads(W, b, delta)
-
-
-@dataclass(frozen=True)
-class Maps:
-    """Second moments of one or more networks over layers 0 ... L: the mean over channels, examples and networks.
-
-    z2[l], a2[l] and delta2[l] are maps, one number per pixel; dw2[l] is (k, k), one number per tap, that of the
-    per-example gradient.  z2[0], delta2[0] and dw2[0] are None.
-    """
-
-    z2: list
-    a2: list
-    delta2: list
-    dw2: list
-
-    def mean(self, field):
-        """The mean over pixels (or taps) per layer, shape (L + 1,), nan where there is none."""
-        return np.array([np.nan if v is None else v.mean() for v in getattr(self, field)])
 
 
 def _square_map(v):

@@ -173,7 +173,7 @@ def orthogonal(shape, rng, *, gain=1.0):
 
 
 def delta_orthogonal(shape, rng, *, gain=1.0):
-    """A convolution kernel that is zero but for its centre, which is `orthogonal`: the layer keeps every norm.
+    """A convolution kernel that is zero but for its centre, which is `orthogonal`: norms are kept where out >= in.
 
     `shape` is `(out, in, *kernel)` with odd kernel sizes.  Raises ValueError for an even one or none.
     Source: Xiao et al. 2018, section 2.4 and algorithm 1.

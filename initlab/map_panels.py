@@ -19,7 +19,7 @@ def image(ax, values, title=""):
 
 
 def border_cost(found, laws):
-    """A figure of zero against circular padding: found[padding] holds `convolution.Maps`, laws[padding] a `MapLaw`.
+    """A figure of zero against circular padding: found[padding] and laws[padding] hold `Maps`.
 
     Left E[a^2] under both, then zero over circular, for the three signals of each network: found["zero"][i] and
     found["circular"][i] are one network.  Networks are thin lines, theory is dark.
@@ -76,8 +76,8 @@ def profile(values):
 class MapPanels:
     """The map of E[a^2] in the last hidden layer with its profile, and three signals per layer; all of it moves.
 
-    `move(found, law, log_std)` takes `convolution.Maps`, a `MapLaw` of one network shape with at least two layers, and
-    what `scatter` says of it: 95 % of networks lie in the bands.
+    `move(found, law, log_std)` takes two `Maps` of one network shape with at least two layers, and what `scatter` says
+    of it: 95 % of networks lie in the bands.
     """
 
     FIELDS = ("a2", "delta2", "dw2")

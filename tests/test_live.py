@@ -406,8 +406,10 @@ def test_an_image_smoothed_covers_its_extent():
 
 
 @pytest.mark.parametrize("words", ["E[a] = 5", r"$\xi = \frac{1}{2}$", "two\nlines", "<b>&\"'"])
-@pytest.mark.parametrize("rotation", [0, 30, 90])
-@pytest.mark.parametrize("ha, va", [("left", "bottom"), ("right", "top"), ("center", "center"), ("left", "baseline")])
+@pytest.mark.parametrize(
+    "ha, va, rotation",
+    [("left", "bottom", 0), ("right", "top", 30), ("center", "center", 90), ("left", "baseline", 30)],
+)
 def test_text_fills_the_box_that_matplotlib_gives_it(words, rotation, ha, va):
     fig, ax = axes()
     text = ax.text(5, 5, words, rotation=rotation, ha=ha, va=va, color="#0072b2", fontsize=14)

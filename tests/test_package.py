@@ -40,7 +40,7 @@ def imports(path):
     return {name.removeprefix("initlab").removeprefix(".") for name in found if name.split(".")[0] == "initlab"}
 
 
-NUMERIC = {"activations", "initializers", "theory", "network", "probe", "training", "data", "claims", "_checks"}
+NUMERIC = {"activations", "initializers", "theory", "network", "probe", "training", "data", "claims", "maps", "_checks"}
 DRAWN = {"plots", "live", "_output", "_svg", "_frame"}
 ARROWS = {  # module -> what it may import of initlab
     "_checks": set(),
@@ -54,6 +54,7 @@ ARROWS = {  # module -> what it may import of initlab
     "probe": {"activations", "initializers", "network", "_checks"},
     "training": {"network", "_checks"},
     "data": {"_checks"},
+    "maps": set(),
     "claims": set(),
     "plots": {"_output", "_svg"},
     "live": {"_output", "_svg", "_frame"},
