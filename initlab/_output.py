@@ -37,11 +37,11 @@ def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
     raw, small = io.BytesIO(), io.BytesIO()
     with DRAWING:
-        fig.savefig(raw, format="png", dpi=fig.dpi * scale, pil_kwargs={"compress_level": 0})  # read again at once
-    raw.seek(0)
+        fig.savefig(raw, format="rgba", dpi=fig.dpi * scale)
+        drawn = Image.frombuffer("RGBA", tuple(int(side) for side in fig.bbox.size * scale), raw.getbuffer())
     painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
     palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images
-    reduced = Image.open(raw).convert("RGB").quantize(**palette, dither=Image.Dither.NONE)
+    reduced = drawn.convert("RGB").quantize(**palette, dither=Image.Dither.NONE)
     reduced.save(small, format="png", optimize=True)
     return small.getvalue()
 
