@@ -21,8 +21,8 @@ def cross_entropy(z, y):
     """
     batch = z.shape[1]
     if z.shape[0] == 1:
-        loss = np.maximum(z[0], 0) - z[0] * y + np.log1p(np.exp(-np.abs(z[0])))
         e = np.exp(-np.abs(z))
+        loss = np.maximum(z[0], 0) - z[0] * y + np.log1p(e[0])
         return loss.mean(), (np.where(z >= 0, 1.0, e) / (1.0 + e) - y) / batch
     top = z.max(axis=0)
     log_sum = top + np.log(np.exp(z - top).sum(axis=0))
