@@ -1,6 +1,7 @@
 """Claims that are asserted and printed, the ledger that collects them, and exercise checks that answer with a hint."""
 
 import contextlib
+import html
 import importlib
 import math
 import sys
@@ -92,11 +93,16 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
     print(f"✓ {sentence}: {told}" if len(sentence) + len(told) < 95 else f"✓ {sentence}:\n      {told}")
 
 
+def _as_text(words):
+    """A sentence for a cell of a markdown table: no markup, and no border of the table."""
+    return html.escape(words, quote=False).replace("|", "&#124;")
+
+
 class Ledger(list):
     """The claims so far, shown as a table."""
 
     def _repr_markdown_(self):
-        rows = [f"| {c.sentence} | {c.measured} | {c.predicted} | {c.allowed} |" for c in self]
+        rows = [f"| {_as_text(c.sentence)} | {c.measured} | {c.predicted} | {c.allowed} |" for c in self]
         return "\n".join(["| claim | measured | predicted | allowed |", "|:--|:--|:--|:--|", *rows])
 
     def __repr__(self):
@@ -181,6 +187,8 @@ def check(name, answer=...):
         hint = str(given)
     except (Exception, KeyboardInterrupt) as problem:  # the learner's own code ran in there
         hint = ... if "ellipsis" in str(problem) else _stopped(problem, answer)
+    if isinstance(hint, str) and len(hint) > 450:  # an answer of a million numbers is in it
+        hint = f"{hint[:300]} … {hint[-100:]}"
     if hint is ...:
         print(f"Exercise {name}: not attempted yet. Put your answer in place of the dots and run the cell again.")
     else:

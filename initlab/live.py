@@ -38,8 +38,8 @@ from initlab._svg import Overlay
 PICTURES = []  # every picture on the page, in the order shown; the tests move all of them
 MOVABLE = (Line2D, Collection, Patch, Text, AxesImage)
 
-# hides the PNG that stands directly before a live picture, for as long as the picture lives
-_HIDE_STATIC = (
+# hide the PNG that stands directly before a live picture, for as long as the picture lives; say that its kernel is gone
+RULES = (
     "<style>.jp-OutputArea-child:has(> .jp-RenderedImage):has(+ .jp-OutputArea-child .initlab-live) {display: none}"
     ".initlab-live .jupyter-widgets-disconnected::before {display: none}"
     ".initlab-live.jupyter-widgets-disconnected::before {font: inherit; content: 'This picture has lost its kernel and "
@@ -219,7 +219,7 @@ def show(fig, update, moving, **controls):
         [control for control in made.values() if isinstance(control, widgets.Widget)],  # interact's fixed() is none
         layout=dict(flex_flow="row wrap", max_width=f"{picture.width:g}px"),
     )
-    rule = widgets.HTML(_HIDE_STATIC, layout=dict(display="none"))
+    rule = widgets.HTML(RULES, layout=dict(display="none"))
     whole = widgets.VBox([row, picture.box, rule])
     whole.add_class("initlab-live")
     picture._widgets += [whole, row, rule]
