@@ -99,7 +99,7 @@ def close_after_cell(close):
 
 def advice(problem):
     """What a learner can do about what has stopped a cell, None where nothing has."""
-    if isinstance(problem, NameError):
+    if type(problem) is NameError and problem.name:  # not its kind that speaks of local variables
         return (
             f"Nothing is called {problem.name} so far. If a cell above makes it, that cell has not run: choose "
             "Run → Run All Above Selected Cell, then run this cell again."

@@ -1311,6 +1311,7 @@ def test_progress_ends_with_its_cell_though_a_traceback_keeps_its_loop(page):
     "problem, words",
     [
         (NameError("no net", name="net"), "Nothing is called net so far. .*Run → Run All Above Selected Cell"),
+        (UnboundLocalError("no net", name="net"), "If you have not changed this cell, "),
         (KeyboardInterrupt(), "You have stopped this cell. Nothing is lost: run it again"),
         (IndexError("too many"), "If you have not changed this cell, .* Kernel → Restart Kernel and Run All Cells"),
         (None, None),
