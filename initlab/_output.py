@@ -94,5 +94,50 @@ def close_widget(widget):
                 part.close()
 
 
+# --- a cell that has stopped -----------------------------------------------------------------------------------
+_unfinished = []  # functions that take away what must not outlast its cell
+
+
+def close_after_cell(close):
+    """Call `close` when the cell that is being run now ends, however it ends, unless it has been called before.
+
+    Returns a function to call it with: once only, however often that is used.
+    """
+    _unfinished.append(close)
+
+    def early():
+        if close in _unfinished:
+            _unfinished.remove(close)
+            close()
+
+    return early
+
+
+def advice(problem):
+    """What a learner can do about what has stopped a cell, None where nothing has."""
+    if type(problem) is NameError and problem.name:  # not its kind that speaks of local variables
+        return (
+            f"Nothing is called {problem.name} so far. If a cell above makes it, that cell has not run: choose "
+            "Run → Run All Above Selected Cell, then run this cell again."
+        )
+    if isinstance(problem, KeyboardInterrupt):
+        return "You have stopped this cell. Nothing is lost: run it again, or change it first. Cells below may need it."
+    if isinstance(problem, Exception):
+        return (
+            "If you have not changed this cell, others have been changed or have run in another order: undo that, and "
+            "choose Kernel → Restart Kernel and Run All Cells."
+        )
+    return None
+
+
+def end_cell(result):
+    """Take away what must not outlast the cell, and say what to do if it has failed; IPython calls it after a cell."""
+    while _unfinished:
+        _unfinished.pop()()
+    if (words := advice(result.error_in_exec)) is not None:
+        print(words)
+
+
 if (_shell := get_ipython()) is not None:
     _shell.events.register("pre_run_cell", close_cell)
+    _shell.events.register("post_run_cell", end_cell)

@@ -1,8 +1,11 @@
 """Claims that are asserted and printed, the ledger that collects them, and exercise checks that answer with a hint."""
 
 import contextlib
+import html
 import importlib
 import math
+import sys
+import traceback
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -90,11 +93,16 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
     print(f"✓ {sentence}: {told}" if len(sentence) + len(told) < 95 else f"✓ {sentence}:\n      {told}")
 
 
+def _as_text(words):
+    """A sentence for a cell of a markdown table: no markup, and no border of the table."""
+    return html.escape(words, quote=False).replace("|", "&#124;")
+
+
 class Ledger(list):
     """The claims so far, shown as a table."""
 
     def _repr_markdown_(self):
-        rows = [f"| {c.sentence} | {c.measured} | {c.predicted} | {c.allowed} |" for c in self]
+        rows = [f"| {_as_text(c.sentence)} | {c.measured} | {c.predicted} | {c.allowed} |" for c in self]
         return "\n".join(["| claim | measured | predicted | allowed |", "|:--|:--|:--|:--|", *rows])
 
     def __repr__(self):
@@ -116,6 +124,45 @@ def exercise(name):
     return register
 
 
+class Hint(Exception):
+    """Raised while an answer is judged: its text is the hint."""
+
+
+def one_number(answer):
+    """The number in an answer, which may come in an array of its own, as a float; raises Hint where there is none."""
+    try:
+        values = np.asarray(answer, dtype=float).ravel()
+        if values.size == 1 and not np.isnan(values[0]) and not isinstance(answer, (str, bool)):
+            return float(values[0])
+    except (TypeError, ValueError, OverflowError) as problem:
+        if "ellipsis" in str(problem):
+            raise
+    raise Hint(f"Give one number; you gave {_shown(answer)}.")
+
+
+def _shown(answer, most=60):
+    """An answer as a few words on one line."""
+    if callable(answer) and hasattr(answer, "__name__"):
+        return f"the function {answer.__name__}"
+    try:
+        words = " ".join(repr(answer).split())
+    except Exception:
+        words = f"something of type {type(answer).__name__}"
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
+def _stopped(problem, answer):
+    """What to tell of an exception: where it left the learner's own code, or that the answer is of another kind."""
+    words = f"{type(problem).__name__}: {problem}".removesuffix(": ")
+    theirs = getattr(answer, "__globals__", vars(sys.modules["__main__"]))
+    lines = [line for frame, line in traceback.walk_tb(problem.__traceback__) if frame.f_globals is theirs]
+    if isinstance(problem, KeyboardInterrupt):
+        return f"It was stopped in line {lines[-1]}: does that ever end?" if lines else "It was stopped: run it again."
+    if lines:
+        return f"Your answer stopped in line {lines[-1]} with {words}"
+    return f"Your answer, {_shown(answer)}, does not fit the question. Python says: {words}"
+
+
 class Verdict(int):
     """1 for a right answer, 0 for any other; as a cell's last value it shows nothing, for `check` has said it."""
 
@@ -126,8 +173,8 @@ class Verdict(int):
 def check(name, answer=...):
     """Judge an answer to an exercise such as "02.1": prints a verdict with a hint, returns it as a true or false value.
 
-    An answer of `...` counts as not attempted.  A wrong answer never raises, so that the page runs on.
-    Raises ValueError for an unknown exercise.
+    An answer of `...` counts as not attempted.  A wrong answer never raises, so that the page runs on; nor does one
+    that is interrupted because it never ends.  Raises ValueError for an unknown exercise.
     """
     if name not in _exercises and isinstance(name, str):
         with contextlib.suppress(ModuleNotFoundError):
@@ -136,8 +183,12 @@ def check(name, answer=...):
         raise ValueError(f"unknown exercise {name!r}; known are {', '.join(_exercises) or 'none yet'}")
     try:
         hint = ... if answer is ... else _exercises[name](answer)
-    except Exception as problem:  # the learner's own code ran in there
-        hint = ... if "ellipsis" in str(problem) else f"Your answer stopped with {type(problem).__name__}: {problem}"
+    except Hint as given:
+        hint = str(given)
+    except (Exception, KeyboardInterrupt) as problem:  # the learner's own code ran in there
+        hint = ... if "ellipsis" in str(problem) else _stopped(problem, answer)
+    if isinstance(hint, str) and len(hint) > 450:  # an answer of a million numbers is in it
+        hint = f"{hint[:300]} … {hint[-100:]}"
     if hint is ...:
         print(f"Exercise {name}: not attempted yet. Put your answer in place of the dots and run the cell again.")
     else:

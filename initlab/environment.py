@@ -74,8 +74,10 @@ def _show(asked):
     """The versions as one line in a widget, with a constant text/plain."""
     import ipywidgets as widgets
 
-    from initlab._output import show_widget
+    from initlab._output import close_widget, close_with_cell, show_widget
 
     parts = [f"{need.name} {need.found or 'missing'} ({need.bound} or later)" for need in asked]
     line = f'<div style="line-height: 1.6">{html.escape(" · ".join(parts))}</div>'
-    show_widget(widgets.HTML(line), "Run this cell to see the versions found.")
+    shown = widgets.HTML(line)
+    show_widget(shown, "Run this cell to see the versions found.")
+    close_with_cell(lambda: close_widget(shown))

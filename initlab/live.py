@@ -24,6 +24,7 @@ from matplotlib.text import Text
 from initlab._frame import LAYERS, Frame
 from initlab._output import (
     DRAWING,
+    close_after_cell,
     close_widget,
     close_with_cell,
     running_cell,
@@ -37,11 +38,17 @@ from initlab._svg import Overlay
 PICTURES = []  # every picture on the page, in the order shown; the tests move all of them
 MOVABLE = (Line2D, Collection, Patch, Text, AxesImage)
 
-# hides the PNG that stands directly before a live picture, for as long as the picture lives
-_HIDE_STATIC = (
+# hide the PNG that stands directly before a live picture, for as long as the picture lives; say that its kernel is gone
+RULES = (
     "<style>.jp-OutputArea-child:has(> .jp-RenderedImage):has(+ .jp-OutputArea-child .initlab-live) {display: none}"
-    "</style>"
+    ".initlab-live .jupyter-widgets-disconnected::before {display: none}"
+    ".initlab-live.jupyter-widgets-disconnected::before {font: inherit; content: 'This picture has lost its kernel and "
+    "stands still. Choose Run → Run All Cells.'}</style>"
 )
+
+
+# every widget knows the cell that made it: it can be closed with that cell's picture
+widgets.Widget.on_widget_constructed(lambda widget: setattr(widget, "made_in", running_cell()))
 
 
 class NewDraw(widgets.Button):
@@ -51,7 +58,6 @@ class NewDraw(widgets.Button):
 
     def __init__(self, description="new draw", **options):
         super().__init__(description=description, tooltip="draw other random weights", **options)
-        self.cell = running_cell()
         self.on_click(lambda _: self.set_trait("value", self.value + 1))
 
 
@@ -169,13 +175,15 @@ class Picture:
 
     def close(self):
         """Close the widgets and forget the picture: nobody can see it any more."""
-        for control, moved in self._handlers:
-            control.unobserve(moved, names="value")
-        for widget in self._widgets:
-            close_widget(widget)
-        self._handlers, self._widgets = [], []
         if self in PICTURES:
             PICTURES.remove(self)
+        for control, moved in self._handlers:
+            control.unobserve(moved, names="value")
+        shared = {id(control) for picture in PICTURES for control in picture.controls.values()}
+        for widget in self._widgets:
+            if id(widget) not in shared:
+                close_widget(widget)
+        self._handlers, self._widgets = [], []
 
 
 def _below(caption):
@@ -203,7 +211,7 @@ def show(fig, update, moving, **controls):
     picture.controls = made
     picture.set(**{name: control.value for name, control in made.items()})
     for name, control in made.items():
-        here = isinstance(control, NewDraw) and control.cell is not None and control.cell == running_cell()
+        here = running_cell() is not None and getattr(control, "made_in", None) == running_cell()
         picture._follow_control(name, control, ours=here or control is not controls[name])
         if isinstance(control, widgets.Widget) and hasattr(control, "style"):
             control.layout.margin = "2px 12px 2px 0"
@@ -211,7 +219,7 @@ def show(fig, update, moving, **controls):
         [control for control in made.values() if isinstance(control, widgets.Widget)],  # interact's fixed() is none
         layout=dict(flex_flow="row wrap", max_width=f"{picture.width:g}px"),
     )
-    rule = widgets.HTML(_HIDE_STATIC, layout=dict(display="none"))
+    rule = widgets.HTML(RULES, layout=dict(display="none"))
     whole = widgets.VBox([row, picture.box, rule])
     whole.add_class("initlab-live")
     picture._widgets += [whole, row, rule]
@@ -275,12 +283,17 @@ class progress:
         if handle is not None:
             handle.update(widget_data(bar, ""), raw=True)
         every = max(1, len(self.items) // self.MESSAGES)
+
+        def end():
+            if handle is not None:
+                handle.update({"text/plain": ""}, raw=True)
+            close_widget(bar)
+
+        finish = close_after_cell(end)  # where an error ends the loop, its traceback may keep this generator alive
         try:
             for k, item in enumerate(self.items, start=1):
                 yield item
                 if k % every == 0:
                     bar.value = k
         finally:
-            if handle is not None:
-                handle.update({"text/plain": ""}, raw=True)
-            close_widget(bar)
+            finish()

@@ -123,6 +123,12 @@ RUN_ALL = """async seconds => {
     const late = new Promise((_, no) => setTimeout(() => no(new Error('Run All took too long')), seconds * 1000));
     await Promise.race([jupyterapp.commands.execute('notebook:run-all-cells'), late]);
 }"""
+RUN = """async ([number, wait]) => {
+    const panel = jupyterapp.shell.currentWidget, cells = panel.content.widgets;
+    panel.content.activeCellIndex = cells.indexOf(cells.filter(cell => cell.model.type === 'code')[number]);
+    const done = jupyterapp.commands.execute('notebook:run-cell');
+    if (wait) await done;
+}"""
 SAVE = """async () => { await jupyterapp.commands.execute('docmanager:save'); }"""
 OUTPUTS = """() => jupyterapp.shell.currentWidget.content.model.toJSON().cells.flatMap(c => c.outputs || [])"""
 CHANGED = """([box, old]) => document.querySelectorAll('.initlab-live-picture')[box]?.innerHTML !== old"""
@@ -149,6 +155,10 @@ class Notebook:
         """Run every cell; returns the stored outputs."""
         self.page.evaluate(RUN_ALL, seconds)
         return self.outputs()
+
+    def run_cell(self, number, wait=True):
+        """Run the code cell of this number, counted from 0; wait until it has ended, or only ask for it."""
+        self.page.evaluate(RUN, [number, wait])
 
     def outputs(self):
         return self.page.evaluate(OUTPUTS)
@@ -252,3 +262,71 @@ def open_notebook(chromium, server, root, path, *, kernel=True, width=1400, heig
     context.on("request", lambda request: note(request.url))
     notebook.page.on("websocket", lambda socket: note(socket.url))
     return notebook.open(kernel=kernel)
+
+
+# --- live pictures ----------------------------------------------------------------------------------------------
+def count(page):
+    return page.pictures().count()
+
+
+SHOWN = """box => {
+    const live = document.querySelectorAll('.initlab-live-picture')[box];
+    const paths = [...live.querySelectorAll('path')].map(path => path.getAttribute('d'));
+    return [live.querySelector('.initlab-live-caption').innerText, ...paths];
+}"""
+MADE = """
+import html, json, re
+from initlab import live
+def made(picture):
+    with picture._lock:
+        values = {name: control.value for name, control in picture.controls.items()}
+        assert picture.error is None, picture.error
+        assert picture.values == values, (picture.values, values)
+        before, still = picture._marks.value, "".join(layer.value for layer in picture._frames)
+        picture.set(**values)
+        assert picture._marks.value == before
+        return [picture.caption, *re.findall(r' d="([^"]*)"', still + before)]
+"""
+
+
+def shown_is_made(page, box):
+    """The page shows what the kernel makes of the controls' values."""
+    made = page.python(f"{MADE}\nprint(json.dumps(made(live.PICTURES[{box}])))")
+    try:
+        made = json.loads(made)
+    except json.JSONDecodeError:
+        return False  # an event is on its way: the controls are ahead of the picture
+    return page.page.evaluate(SHOWN, box) == made
+
+
+def settles(page, box):
+    page.until(lambda: shown_is_made(page, box))
+
+
+def live_box(page, box):
+    return page.page.locator(".initlab-live").nth(box)
+
+
+def labels(page, box):
+    """The labels of a live picture's sliders."""
+    return live_box(page, box).locator(".widget-slider .widget-label").all_inner_texts()
+
+
+def step(page, label, box):
+    """Press an arrow key that moves this slider, and wait for the picture."""
+    old, handle = page.picture(box), page.slider(label, box).locator(".noUi-handle")
+    right = float(handle.get_attribute("aria-valuenow")) < float(handle.get_attribute("aria-valuemax"))
+    page.press(label, "ArrowRight" if right else "ArrowLeft", box=box)
+    page.wait_for_change(old, box)
+
+
+WIDGETS = """
+import gc, ipywidgets
+gc.collect()
+print(sum(isinstance(thing, ipywidgets.Widget) and thing.comm is not None for thing in gc.get_objects()))
+"""
+KERNEL_MEMORY = """
+import gc, psutil, sys
+gc.collect()
+print(psutil.Process().memory_info().rss, sys.getallocatedblocks(), len(gc.get_objects()))
+"""

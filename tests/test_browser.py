@@ -5,7 +5,6 @@ One page a notebook, used by all its tests in the order in which they stand here
 
 import base64
 import io
-import json
 import os
 import pathlib
 import subprocess
@@ -17,6 +16,7 @@ import nbformat
 import numpy as np
 import psutil
 import pytest
+from lab import KERNEL_MEMORY, WIDGETS, count, labels, live_box, settles, step
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -166,61 +166,6 @@ def page(request, notebook, tmp_path_factory):
     opened.close()
 
 
-def count(page):
-    return page.pictures().count()
-
-
-SHOWN = """box => {
-    const live = document.querySelectorAll('.initlab-live-picture')[box];
-    const paths = [...live.querySelectorAll('path')].map(path => path.getAttribute('d'));
-    return [live.querySelector('.initlab-live-caption').innerText, ...paths];
-}"""
-MADE = """
-import html, json, re
-from initlab import live
-def made(picture):
-    with picture._lock:
-        values = {name: control.value for name, control in picture.controls.items()}
-        assert picture.error is None, picture.error
-        assert picture.values == values, (picture.values, values)
-        before, still = picture._marks.value, "".join(layer.value for layer in picture._frames)
-        picture.set(**values)
-        assert picture._marks.value == before
-        return [picture.caption, *re.findall(r' d="([^"]*)"', still + before)]
-"""
-
-
-def shown_is_made(page, box):
-    """The page shows what the kernel makes of the controls' values."""
-    made = page.python(f"{MADE}\nprint(json.dumps(made(live.PICTURES[{box}])))")
-    try:
-        made = json.loads(made)
-    except json.JSONDecodeError:
-        return False  # an event is on its way: the controls are ahead of the picture
-    return page.page.evaluate(SHOWN, box) == made
-
-
-def settles(page, box):
-    page.until(lambda: shown_is_made(page, box))
-
-
-def live_box(page, box):
-    return page.page.locator(".initlab-live").nth(box)
-
-
-def labels(page, box):
-    """The labels of a live picture's sliders."""
-    return live_box(page, box).locator(".widget-slider .widget-label").all_inner_texts()
-
-
-def step(page, label, box):
-    """Press an arrow key that moves this slider, and wait for the picture."""
-    old, handle = page.picture(box), page.slider(label, box).locator(".noUi-handle")
-    right = float(handle.get_attribute("aria-valuenow")) < float(handle.get_attribute("aria-valuemax"))
-    page.press(label, "ArrowRight" if right else "ArrowLeft", box=box)
-    page.wait_for_change(old, box)
-
-
 # --- run --------------------------------------------------------------------------------------------------------
 def test_run_all_is_clean(page):
     assert page.errors() == []
@@ -346,18 +291,6 @@ def test_a_failing_callback_says_so_in_the_picture(page):
     assert page.problems == [] and page.errors() == []
 
 
-RUN = """async number => {
-    const panel = jupyterapp.shell.currentWidget, cells = panel.content.widgets;
-    panel.content.activeCellIndex = cells.indexOf(cells.filter(cell => cell.model.type === 'code')[number]);
-    await jupyterapp.commands.execute('notebook:run-cell');
-}"""
-WIDGETS = """
-import gc, ipywidgets
-gc.collect()
-print(sum(isinstance(thing, ipywidgets.Widget) and thing.comm is not None for thing in gc.get_objects()))
-"""
-
-
 @mechanism
 def test_running_a_cell_again_replaces_its_picture_and_leaks_nothing(page):
     """Its controls start anew, and its old widgets are gone in the kernel and on the page."""
@@ -365,7 +298,7 @@ def test_running_a_cell_again_replaces_its_picture_and_leaks_nothing(page):
     counts = []
     for _ in range(3):
         for cell in (2, 3):
-            page.page.evaluate(RUN, cell)
+            page.run_cell(cell)
         for box in (0, 1):
             settles(page, box)
         counts.append(int(page.python(WIDGETS)))
@@ -388,11 +321,6 @@ PRESSES = """async ([box, count]) => {
         await moved;
     }
 }"""
-KERNEL_MEMORY = """
-import gc, psutil, sys
-gc.collect()
-print(psutil.Process().memory_info().rss, sys.getallocatedblocks(), len(gc.get_objects()))
-"""
 
 
 def browser_memory(page):

@@ -169,6 +169,12 @@ def test_claims_that_ask_for_nothing_or_too_much():
 
 
 # --- the ledger -----------------------------------------------------------------------------------------------------
+def test_a_sentence_in_the_ledger_is_text():
+    claim("<img src=x onerror=alert()> |ln growth|", 1, at_least=0)
+    (row,) = ledger()._repr_markdown_().splitlines()[2:]
+    assert row == "| &lt;img src=x onerror=alert()&gt; &#124;ln growth&#124; | 1 | at least 0 | bound |"
+
+
 def test_the_ledger_keeps_one_row_a_sentence_in_order():
     claim("first", 1.0, 1.1, rel=0.2)
     claim("second", 5.0, at_least=2)
@@ -231,7 +237,27 @@ def test_an_answer_that_raises_is_told_and_does_not_raise(two_plus_two, capsys):
         raise KeyError("width")
 
     assert not check("99.1", answer)
-    assert capsys.readouterr().out == "Exercise 99.1: not yet. Your answer stopped with KeyError: 'width'\n"
+    line = answer.__code__.co_firstlineno + 1
+    told = f"Exercise 99.1: not yet. Your answer stopped in line {line} with KeyError: 'width'\n"
+    assert capsys.readouterr().out == told
+
+
+def test_an_answer_that_is_interrupted_is_told_and_does_not_raise(two_plus_two, capsys):
+    def answer():
+        raise KeyboardInterrupt  # what the kernel does in a loop that never ends
+
+    assert not check("99.1", answer)
+    told = f"It was stopped in line {answer.__code__.co_firstlineno + 1}: does that ever end?"
+    assert capsys.readouterr().out == f"Exercise 99.1: not yet. {told}\n"
+
+
+def test_a_judging_that_is_interrupted_is_told(capsys):
+    @exercise("99.3")
+    def judge(answer):
+        raise KeyboardInterrupt
+
+    assert not check("99.3", 4)
+    assert capsys.readouterr().out == "Exercise 99.3: not yet. It was stopped: run it again.\n"
 
 
 def test_an_answer_with_dots_left_in_it_is_not_attempted(two_plus_two, capsys):

@@ -1,12 +1,17 @@
 """The shipped digits against what is published of them, and the geometry of the toy sets."""
 
+import json
 import math
+import pathlib
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import initlab
+from initlab import data
 from initlab.data import Digits, circles, digits, moons, spirals
 
 QUIET = settings(deadline=None, max_examples=40, derandomize=True)
@@ -48,6 +53,47 @@ def test_scales_of_the_digits():
     assert np.mean(standard.x**2) == pytest.approx(1, rel=1e-12)
     expected = (raw.x_test - np.mean(raw.x)) / math.sqrt(np.mean((raw.x - np.mean(raw.x)) ** 2))
     np.testing.assert_allclose(standard.x_test, expected, rtol=1e-12)
+
+
+class Runs:
+    """A pickle of it runs code when it is read."""
+
+    def __reduce__(self):
+        return exec, ("import initlab; initlab.was_run = True",)
+
+
+def test_a_data_file_with_code_in_it_is_refused(tmp_path, monkeypatch):
+    sound, bad = dict(images=np.zeros((1797, 64)), labels=np.zeros(1797)), tmp_path / "digits.npz"
+    monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
+    np.savez(bad, **sound)
+    assert data.digits("raw").x.shape == (64, 1437)
+    np.savez(bad, **(sound | {"labels": np.array([Runs()], dtype=object)}))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        data.digits()
+    assert not hasattr(initlab, "was_run")
+    with np.load(bad, allow_pickle=True) as opened:
+        opened["labels"]  # the file is as dangerous as it should be
+    assert initlab.was_run
+    del initlab.was_run
+
+
+def test_nothing_else_reads_files_and_nothing_opens_a_connection():
+    """Of all that could: pickle, eval and exec, shells, sockets."""
+    names = re.compile(
+        r"\b(pickle|marshal|shelve|joblib|eval|exec|allow_pickle=True|os\.system|socket|urllib|http|requests|ssl|"
+        r"webbrowser|ctypes)\b(?!\.svg)"
+    )
+    root = pathlib.Path(initlab.__file__).parent
+    found = {}
+    for path in [*root.rglob("*.py"), *(root.parent / "notebooks").glob("*.ipynb")]:
+        if path.suffix == ".py":
+            codes = [path.read_text(encoding="utf-8")]
+        else:
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        if hits := [hit[0] for code in codes for hit in names.finditer(code)]:
+            found[path.name] = hits
+    assert found == {}
 
 
 def test_each_call_returns_arrays_of_its_own():

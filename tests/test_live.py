@@ -10,6 +10,7 @@ import sys
 import threading
 import types
 import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
 
 import ipywidgets as widgets
 import matplotlib as mpl
@@ -796,6 +797,44 @@ def test_a_caption_may_hold_anything():
     assert "<b>" not in picture._marks.value
 
 
+STING = "<img src=x onerror='sting()'><script>sting()</script>\"'&"
+
+
+def tags(text):
+    """Names of elements, and of attributes that run code, in a text that a browser reads."""
+    found, reader = set(), HTMLParser()
+    reader.handle_starttag = lambda tag, given: found.update([tag], (name for name, _ in given if name[:2] == "on"))
+    reader.feed(text)
+    return found
+
+
+def test_the_reader_of_tags_sees_them():
+    assert tags(STING) == {"img", "onerror", "script"} and tags(html.escape(STING)) == set()
+
+
+def test_whatever_a_learner_names_is_text(page):
+    """In the caption, an error, the figure's own words, labels of controls, options, questions and progress."""
+    fig, ax = axes(title=STING, xlabel=STING)
+    words = ax.text(1, 1, "")
+
+    def update(kind, size):
+        words.set_text(kind)
+        if size > 1:
+            raise ValueError(STING)
+        return STING
+
+    slider = widgets.FloatSlider(1.0, max=2.0, description=STING)
+    picture = live.show(fig, update, [words, *ax.plot([1], [1], label=STING)], kind=[STING, "other"], size=slider)
+    assert html.escape(STING) in picture._marks.value
+    for size in (1.0, 2.0):
+        slider.value = size
+        assert tags(picture._marks.value + still(picture)) <= {"svg", "g", "path", "div", "foreignobject", "image"}
+    assert html.escape(STING) in picture._marks.value and picture.error is not None
+    controls = [*picture.controls.values(), live.ask(STING, STING, "other").radio, live.NewDraw(STING)]
+    assert not any(getattr(control, "description_allow_html", False) for control in controls)
+    assert not any(isinstance(w, widgets.HTML) for w in controls)
+
+
 def test_values_are_kept_between_events():
     fig, update, moving = wave()
     picture = live.Picture(fig, moving, update)
@@ -1171,6 +1210,22 @@ def test_a_closed_picture_follows_nothing_and_is_freed(page, monkeypatch):
     assert calls == []
 
 
+def test_a_widget_made_in_the_cell_is_closed_with_it_unless_another_picture_follows_it(page, monkeypatch):
+    made = []
+    for other in (False, True):
+        run("one", monkeypatch)
+        fig, ax = axes()
+        made.append(widgets.FloatSlider(1.0))
+        live.show(fig, lambda size: "", ax.plot([1], [1]), size=made[-1])
+        if other:
+            run("two", monkeypatch)
+            follows = live.show(fig, lambda size: f"{size}", ax.plot([1], [1]), size=made[-1])
+    run("one", monkeypatch)
+    assert [slider.comm is None for slider in made] == [True, False]
+    made[1].value = 0.5
+    assert follows.caption == "0.5"
+
+
 def test_without_word_from_the_front_end_nothing_is_closed(page, monkeypatch):
     pictures = []
     for _ in range(2):
@@ -1241,6 +1296,33 @@ def test_progress_cleans_up_after_a_break_and_an_error(page):
     gc.collect()
     assert page.outputs[-1][0] == {"text/plain": ""}
     assert open_widgets() == before
+
+
+def test_progress_ends_with_its_cell_though_a_traceback_keeps_its_loop(page):
+    before, kept = open_widgets(), iter(live.progress(range(5)))
+    next(kept)
+    assert VIEW in page.outputs[-1][0] and open_widgets() > before
+    _output.end_cell(types.SimpleNamespace(error_in_exec=None))
+    assert page.outputs[-1][0] == {"text/plain": ""} and open_widgets() == before
+    said = len(page.outputs)
+    kept.close()
+    assert len(page.outputs) == said
+
+
+@pytest.mark.parametrize(
+    "problem, words",
+    [
+        (NameError("no net", name="net"), "Nothing is called net so far. .*Run → Run All Above Selected Cell"),
+        (UnboundLocalError("no net", name="net"), "If you have not changed this cell, "),
+        (KeyboardInterrupt(), "You have stopped this cell. Nothing is lost: run it again"),
+        (IndexError("too many"), "If you have not changed this cell, .* Kernel → Restart Kernel and Run All Cells"),
+        (None, None),
+    ],
+)
+def test_a_cell_that_has_stopped_says_what_to_do(capsys, problem, words):
+    _output.end_cell(types.SimpleNamespace(error_in_exec=problem))
+    said = capsys.readouterr().out
+    assert said == "" if words is None else re.match(words, said)
 
 
 def test_progress_says_how_far_and_not_too_often(page, monkeypatch):

@@ -1,6 +1,7 @@
 """The form of the notebooks: what a chapter must have, and that what is stored is what a run leaves behind."""
 
 import ast
+import html
 import pathlib
 import re
 import statistics
@@ -130,7 +131,8 @@ def test_ledger_is_complete(path):
         for out in c.outputs
         if "text/markdown" in out.get("data", {})
     ]
-    rows = [row.split(" | ")[0].removeprefix("| ") for row in table[-1].splitlines()[2:]]
+    assert {row.count("|") for row in table[-1].splitlines()} == {5}
+    rows = [html.unescape(row.split(" | ")[0].removeprefix("| ")) for row in table[-1].splitlines()[2:]]
     assert set(rows) == claims_made(notebook)
     assert len(rows) >= 10
 

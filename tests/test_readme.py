@@ -6,6 +6,8 @@ import tomllib
 
 import pytest
 
+from initlab import _output, live
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt && .venv/bin/"
@@ -64,3 +66,32 @@ def test_pins_satisfy_the_lower_bounds():
         for version in pins()[name]:
             as_numbers = [[int(n) for n in re.findall(r"\d+", v)[:3]] for v in (version, bound)]
             assert as_numbers[0] >= as_numbers[1], name
+
+
+MENU = r"(?:Run|Kernel) → [A-Z][A-Za-z ]*[a-z](?=[*.:,])"
+
+
+def test_what_a_page_says_of_trouble_is_in_the_readme():
+    trouble = re.search(r"^## When a picture does not move\n(.*?)^## ", README, flags=re.M | re.S)[1]
+    said = [live.RULES, _output.advice(NameError(name="no")), _output.advice(ValueError())]
+    menus = [re.findall(MENU, words) for words in said]
+    assert [len(each) for each in menus] == [1, 1, 1]
+    assert {menu for (menu,) in menus} <= set(re.findall(MENU, trouble))
+    assert re.search(r"content: '(This picture has lost its kernel) ", live.RULES)[1] in trouble
+    assert "`NameError: name 'plots' is not defined`" in trouble
+
+
+OPEN_DOOR = r"token=(\s|''|\"\")|[.]token=|password|allow_unauth|disable_check_xsrf|allow_origin|\bip=|0[.]0[.]0[.]0"
+WORKFLOWS = [str(path.relative_to(ROOT)) for path in (ROOT / ".github").rglob("*.yml")]
+
+
+@pytest.mark.parametrize("name", ["README.md", ".ci/run", *WORKFLOWS])
+def test_no_command_opens_the_server(name):
+    """The token stays on, and the server on this machine."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert re.findall(OPEN_DOOR, text) == []
+
+
+@pytest.mark.parametrize("option", ["--IdentityProvider.token=''", "--ServerApp.token= ", "--ServerApp.ip=0.0.0.0"])
+def test_an_opened_server_would_be_seen(option):
+    assert re.search(OPEN_DOOR, f"jupyter lab {option} notebooks")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 from initlab.data import digits
 from initlab.network import MLP
 from initlab.training import accuracy, train
@@ -13,7 +13,7 @@ from initlab.training import accuracy, train
 @exercise("01.1")
 def different_weights(answer):
     """Different numbers in the matrices of [64, 100, 100, 10] from a constant start: 64 + 1 + 10."""
-    got = float(answer)
+    got = one_number(answer)
     if got == 64 + 1 + 10:
         return None
     hints = {
@@ -35,7 +35,7 @@ def different_weights(answer):
 @exercise("01.2")
 def equal_networks(answer):
     """Parameter settings with the same function for tanh widths [2, 8, 8, 1]: (8! 2^8)^2, Bishop 2006, 5.1.1."""
-    got, orders, signs = float(answer), math.factorial(8), 2**8
+    got, orders, signs = one_number(answer), math.factorial(8), 2**8
 
     def is_(value):
         return math.isclose(got, value, rel_tol=1e-9)

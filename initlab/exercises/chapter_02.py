@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 
 LEAKY = 1 + 0.2**2  # twice the share of E[z^2] that leaky_relu keeps
 
@@ -12,7 +12,7 @@ LEAKY = 1 + 0.2**2  # twice the share of E[z^2] that leaky_relu keeps
 @exercise("02.1")
 def relu_factor(answer):
     """The change of E[a^2] over 30 ReLU layers, 100 wide, std 0.05: (100 * 0.05**2 / 2)**30."""
-    got, one = float(answer), 100 * 0.05**2 / 2
+    got, one = one_number(answer), 100 * 0.05**2 / 2
     if got <= 0:
         return "A second moment is positive, so the factor is too: give the factor itself, not its logarithm."
     per_layer = got ** (1 / 30)

@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 from initlab.probe import signal
 
 
 @exercise("03.1")
 def alternating_widths(answer):
     """The change of E[a^2] over ten Xavier layers of widths 300, 100, 300, ...: (4 m n / (m + n)**2)**5."""
-    got, pair = float(answer), 4 * 300 * 100 / 400**2
+    got, pair = one_number(answer), 4 * 300 * 100 / 400**2
     if got <= 0:
         return "A second moment is positive, so the factor is too."
     if math.isclose(got, pair**5, rel_tol=0.02):

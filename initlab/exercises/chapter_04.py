@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 
 
 @exercise("04.1")
@@ -35,7 +35,7 @@ def symmetric_law(answer):
 @exercise("04.2")
 def absolute_value(answer):
     """n Var[w] = 1 for |z|, which is a leaky ReLU of slope -1."""
-    got = float(answer)
+    got = one_number(answer)
     if math.isclose(got, 1.0, rel_tol=1e-3):
         return None
     if math.isclose(got, 2.0, rel_tol=1e-3):

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 
 
 @exercise("05.1")
 def narrow_again(answer):
     """The change of E|x|^2 through orthogonal matrices 64 -> 256 -> 64: the wide one keeps 64/256."""
-    got = float(answer)
+    got = one_number(answer)
     if math.isclose(got, 1 / 4, rel_tol=0.01):
         return None
     if math.isclose(got, 1, rel_tol=0.01):
@@ -67,7 +67,7 @@ def uniform_orthogonal(answer):
         W = np.asarray(answer(shape, rng), dtype=float)
         if W.shape != shape:
             return f"For the shape {shape} it returned one of shape {W.shape}. A wide matrix is a tall one, transposed."
-        if _orthonormal(W) > 1e-8:
+        if not _orthonormal(W) <= 1e-8:  # a nan compares false
             side = "rows" if shape[0] < shape[1] else "columns"
             return f"For the shape {shape} the {side} are not orthonormal: they are off by {_orthonormal(W):.2g}."
     for shape, count in (((4, 4), 4000), ((4, 2), 2000), ((2, 4), 2000)):
@@ -84,7 +84,7 @@ def uniform_orthogonal(answer):
 @exercise("05.3")
 def leaky_spectrum(answer):
     """Variance of normalised s^2 after 30 orthogonal layers of leaky ReLU, slope 0.2: 30 (E[c^2] / E[c]^2 - 1)."""
-    got, slopes = float(answer), np.array([1.0, 0.2**2])
+    got, slopes = one_number(answer), np.array([1.0, 0.2**2])
     one = float(np.mean(slopes**2) / np.mean(slopes) ** 2 - 1)
     if math.isclose(got, 30 * one, rel_tol=0.02):
         return None

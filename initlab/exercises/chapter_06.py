@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 from initlab.first_loss import first_loss
 from initlab.network import MLP
 from initlab.theory import chi, fixed_point, variance_map
@@ -12,16 +12,10 @@ from initlab.theory import chi, fixed_point, variance_map
 SHARES = np.array([0.7, 0.2, 0.1])
 
 
-def _one(answer):
-    """The number in an answer, which may come in an array of its own; None where there is not one number."""
-    values = np.asarray(answer, dtype=float).ravel()
-    return float(values[0]) if values.size == 1 else None
-
-
 @exercise("06.1")
 def centred_log_priors(answer):
     """ln(0.7, 0.2, 0.1) minus its mean."""
-    if answer is None or any(v is ... for v in np.atleast_1d(np.asarray(answer, dtype=object))):
+    if any(v is ... for v in np.atleast_1d(np.asarray(answer, dtype=object))):
         return ...
     got = np.asarray(answer, dtype=float).ravel()
     if got.shape != (3,):
@@ -45,9 +39,7 @@ def centred_log_priors(answer):
 @exercise("06.2")
 def logits_of_a_first_loss(answer):
     """The s with first_loss(s, 27 equal classes) = 27: about 13.4."""
-    got, equal = _one(answer), [1 / 27] * 27
-    if got is None:
-        return f"Give one number; you gave {np.size(answer)}."
+    got, equal = one_number(answer), [1 / 27] * 27
     if not 0 < got < 400:
         return f"The standard deviation of the logits is a positive number, and not as far from 1 as {got:.4g}."
     if abs(got - 27) < 0.01 or abs(got - math.log(27)) < 0.01:
@@ -100,9 +92,7 @@ def half_life_bias(answer):
 @exercise("06.4")
 def tanh_biases(answer):
     """sqrt(1 - E[tanh(z)^2]) at z ~ N(0, 1): judged on networks of 20 layers."""
-    sigma_b = _one(answer)
-    if sigma_b is None:
-        return f"Give one number; you gave {np.size(answer)}."
+    sigma_b = one_number(answer)
     if sigma_b < 0:
         return "A standard deviation is not negative."
     rng, missing = np.random.default_rng(0), 1 - variance_map("tanh", 1.0)

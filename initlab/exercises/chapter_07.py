@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from initlab.activations import ACTIVATIONS
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 from initlab.theory import chi, gain, gaussian_mean
 
 # name -> (phi, phi'): functions that are in no table, with a mean, without one, and with a hump
@@ -30,9 +30,7 @@ def _number(value):
 @exercise("07.1")
 def softplus_gradients(answer):
     """The change of E[delta^2] over ten softplus layers at their forward gain: chi**10, about 1.1e-5."""
-    got, one = _number(answer), chi("softplus", 1.0, gain("softplus"))
-    if got is None:
-        return f"Give one number; you gave {answer!r}."
+    got, one = one_number(answer), chi("softplus", 1.0, gain("softplus"))
     if got < 0:
         return "A second moment is positive, so the factor is too: give the factor itself, not its logarithm."
     if got == 0:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from initlab.activations import ACTIVATIONS
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 from initlab.theory import gaussian_mean
 
 WOKEN = {"head": 0, "W2": 1, "W1": 2}
@@ -30,9 +30,7 @@ def _one(answer):
 @exercise("09.1")
 def branch_scale(answer):
     """The alpha with (1 + 2 alpha^2)^48 = 2: about 0.0852, or minus that."""
-    got = _one(answer)
-    if got is None or math.isnan(got):
-        return "Give one number, alpha."
+    got = one_number(answer)
     if got == 0:
         return "A branch times 0 adds nothing, and the growth would be 1."
     got = abs(got)  # only the square counts
