@@ -42,7 +42,7 @@ LIVE = """
 In JupyterLab and headless Chromium, one slider. Paint: from the key event to the frame in which the picture is on the
 screen, {keys} keys each. Drag: 30 events a second for three seconds, {drags} times each. The floor is a bare Label that
 shows the slider's number. *Same computing* is a Label that waits for the live tanh picture's 50 layers; `interact`
-draws the same with `plt.plot`; ipympl shows the live picture's own figure with `draw_idle`.
+draws the same with `plt.plot`; ipympl shows the live picture's own figure with `draw_idle`, its layout frozen as ours.
 """
 
 
