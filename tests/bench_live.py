@@ -1,16 +1,17 @@
 """How fast a slider moves a picture in a real JupyterLab: `python tests/bench_live.py` prints one table.
 
 Ways to follow one slider, in one notebook, measured in turns within one run: a bare Label without any computing (the
-floor), our live picture, for ReLU, whose gains are all one run, and for tanh, which computes 50 layers anew, and
-`interact` with `plt.plot` of the tanh picture from the same computing.  A Label that waits for the same computing says
-how much of the rest is computing.  Paint is the time from
-the key event to the frame after the one in which the change was drawn.  A drag moves the handle 30 times a second for
-three seconds, and the pictures that were really painted are counted; in the first one, limits and predictions are new.
-Then memory: what the browser, the kernel and the saved notebook gain in many updates.  Needs what the browser tests
-need, and a machine that does nothing else.
+floor), our live picture, for ReLU, whose gains are all one run, and for tanh, which computes 50 layers anew,
+`interact` with `plt.plot` of the tanh picture from the same computing, and, where it is installed, ipympl's canvas with
+the very figure of our live picture.  A Label that waits for the same computing says how much of the rest is computing.
+Paint is the time from the key event to the frame after the one in which the change was drawn.  A drag moves the handle
+30 times a second for three seconds, and the pictures that were really painted are counted; in the first one, limits and
+predictions are new.  Then memory: what the browser, the kernel and the saved notebook gain in many updates.  Needs what
+the browser tests need, and a machine that does nothing else.
 """
 
 import argparse
+import importlib.util
 import math
 import pathlib
 import statistics
@@ -20,6 +21,7 @@ import time
 import lab
 import nbformat
 import psutil
+from budget import HEAD, Budget, text
 
 SETUP = """
 from functools import lru_cache
@@ -77,41 +79,77 @@ both = widgets.interactive(draw, gain=slider())
 both.out.add_class("bench-interact")
 display(both)
 """
-LIVES = [LIVE.replace("ACTIVATION", repr(name)) for name in ("relu", "tanh")]
-SELECTORS = {
-    "Label": ".bench-label",
-    "Label, same computing": ".bench-busy",
-    "live picture, relu": ".initlab-live-marks",
-    "live picture, tanh": ".initlab-live-marks",
-    "interact": ".bench-interact .jp-OutputArea",
+IPYMPL = """
+from ipympl.backend_nbagg import _Backend_ipympl  # what `%matplotlib widget` does, for this one figure
+theirs, gain = plots.SignalPanels(50), slider()
+_Backend_ipympl.new_figure_manager_given_figure(1, theirs.fig)
+def follow(change):
+    theirs.move(*compute(change["new"]))
+    theirs.fig.canvas.draw_idle()
+follow({"new": 1.0})
+theirs.fig.canvas.draw()
+theirs.fig.set_layout_engine("none")  # as ours: laying out again for every picture takes three times as long
+gain.observe(follow, names="value")
+display(widgets.VBox([gain, theirs.fig.canvas.add_class("bench-ipympl")]))
+"""
+WAYS = {  # name -> (where its picture is, the cell that shows it)
+    "Label": (".bench-label", LABEL),
+    "Label, same computing": (".bench-busy", BUSY),
+    "live picture, relu": (".initlab-live-marks", LIVE.replace("ACTIVATION", "'relu'")),
+    "live picture, tanh": (".initlab-live-marks", LIVE.replace("ACTIVATION", "'tanh'")),
+    "interact": (".bench-interact .jp-OutputArea", INTERACT),
 }
-CELLS = {name: k for k, name in enumerate(SELECTORS, start=1)}
+if importlib.util.find_spec("ipympl"):
+    WAYS["ipympl"] = (".bench-ipympl", IPYMPL)
+KEYS = 6  # pressed for one way, before it is the next one's turn
+CELLS = {name: k for k, name in enumerate(WAYS, start=1)}
+
+# Tells a box when something is drawn on a canvas in it: no mutation says so.  (ipympl decodes an image, draws it on a
+# canvas that is not on the page, and copies that.)
+DRAWINGS = """() => {
+    const draw = CanvasRenderingContext2D.prototype.drawImage;
+    CanvasRenderingContext2D.prototype.drawImage = function (...all) {
+        draw.apply(this, all);
+        const box = this.canvas.closest('.bench-ipympl');
+        if (!box) return;
+        box.drawings = (box.drawings ?? 0) + 1;
+        box.dispatchEvent(new Event('drawn'));
+    };
+    window.benchLook = box => {
+        if (box.matches('.bench-ipympl')) return String(box.drawings ?? 0);
+        return box.querySelector('img') ? box.querySelector('img').src : box.innerHTML;
+    };
+}"""
 
 # Notes every distinct state of a box and when the frame with it had been painted; images count once decoded.
 WATCH = """([cell, selector]) => {
     const area = document.querySelectorAll('.jp-CodeCell')[cell], box = area.querySelector(selector);
     const around = box.closest('.initlab-live-picture') ?? box;
     const w = window.bench = {keys: [], moves: [], paints: []};
-    const look = () => box.querySelector('img') ? box.querySelector('img').src : box.innerHTML;
-    let last = look();
+    let last = benchLook(box);
     const changed = async () => {
-        const now = look();
+        const now = benchLook(box);
         if (now === last || !now) return;
         last = now;
         const images = [...around.querySelectorAll('img')].filter(image => !image.complete);
         if (images.length) await Promise.all(images.map(image => image.decode().catch(() => {})));
         requestAnimationFrame(() => requestAnimationFrame(frame => w.paints.push([performance.now(), frame])));
     };
-    w.observer?.disconnect();
-    w.observer = new MutationObserver(changed);
-    w.observer.observe(box, {childList: true, subtree: true, characterData: true, attributes: true});
+    window.benchStop?.();
+    const observer = new MutationObserver(changed);
+    observer.observe(box, {childList: true, subtree: true, characterData: true, attributes: true});
+    box.addEventListener('drawn', changed);
+    window.benchStop = () => { observer.disconnect(); box.removeEventListener('drawn', changed); };
     if (window.benchKeys) return;
     window.benchKeys = true;
     addEventListener('keydown', event => window.bench.keys.push(event.timeStamp), true);
     addEventListener('pointermove', event => window.bench.moves.push(event.timeStamp), true);
     addEventListener('mousemove', event => window.bench.moves.push(event.timeStamp), true);
 }"""
-PAINTED = "count => window.bench.paints.length >= count"
+PAINTED = """count => {
+    const {keys, paints} = window.bench;
+    return keys.length >= count && paints.some(([paint]) => paint > keys[keys.length - 1]);
+}"""
 QUIET = """async milliseconds => {
     let seen;
     do { seen = window.bench.paints.length; await new Promise(go => setTimeout(go, milliseconds)); }
@@ -123,11 +161,17 @@ PRESSES = """async ([cell, selector, count]) => {
     const area = document.querySelectorAll('.jp-CodeCell')[cell], handle = area.querySelector('.noUi-handle');
     for (let k = 0; k < count; k++) {
         const moved = new Promise(go => {
-            const box = area.querySelector(selector), old = box.innerHTML;
-            const watch = new MutationObserver(() => {
-                if (box.innerHTML && box.innerHTML !== old) { watch.disconnect(); go(); }
-            });
-            watch.observe(box, {childList: true, subtree: true, characterData: true});
+            const box = area.querySelector(selector), old = benchLook(box);
+            const look = () => {
+                const now = benchLook(box);
+                if (!now || now === old) return;
+                watch.disconnect();
+                box.removeEventListener('drawn', look);
+                go();
+            };
+            const watch = new MutationObserver(look);
+            watch.observe(box, {childList: true, subtree: true, characterData: true, attributes: true});
+            box.addEventListener('drawn', look);
         });
         const key = k % 20 < 10 ? 'ArrowRight' : 'ArrowLeft';
         handle.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
@@ -137,7 +181,8 @@ PRESSES = """async ([cell, selector, count]) => {
 
 
 def notebook_file(folder):
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (SETUP, LABEL, BUSY, *LIVES, INTERACT)]
+    sources = [SETUP, *(source for _, source in WAYS.values())]
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
     path = pathlib.Path(folder) / "bench.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": lab.KERNEL}), path)
     return path
@@ -153,10 +198,10 @@ class Way:
         self.paint, self.frames, self.last, self.events = [], [], [], []
 
     def watch(self):
-        self.cell.locator(SELECTORS[self.name]).first.scroll_into_view_if_needed()
+        self.cell.locator(WAYS[self.name][0]).first.scroll_into_view_if_needed()
         self.handle.scroll_into_view_if_needed()
         self.handle.focus()
-        self.page.evaluate(WATCH, [CELLS[self.name], SELECTORS[self.name]])
+        self.page.evaluate(WATCH, [CELLS[self.name], WAYS[self.name][0]])
         self.page.evaluate(QUIET, 100)
 
     def press(self, keys):
@@ -200,6 +245,7 @@ class Way:
 def ready(chromium, server, root, path):
     """The notebook in a fresh page and kernel, run."""
     notebook = lab.open_notebook(chromium, server, root, path)
+    notebook.page.evaluate(DRAWINGS)
     notebook.run_all()
     assert not notebook.errors(), notebook.errors()
     return notebook
@@ -211,10 +257,10 @@ def percentile(values, p):
 
 def speed(notebook, rounds, drags):
     """Measure every way, in turns."""
-    ways = [Way(notebook, name) for name in SELECTORS]
+    ways = [Way(notebook, name) for name in WAYS]
     for k in range(rounds):
         for way in ways:
-            way.press(["ArrowRight" if k % 2 == 0 else "ArrowLeft"] * 6)
+            way.press(["ArrowRight" if k % 2 == 0 else "ArrowLeft"] * KEYS)
     for _ in range(drags):
         for way in ways:
             way.drag()
@@ -255,46 +301,67 @@ def memory(notebook, name, updates):
         kernel = int(notebook.python("import gc, psutil; gc.collect(); print(psutil.Process().memory_info().rss)"))
         return browser / 1e6, kernel / 1e6, len(notebook.save()) / 1e3
 
-    page.evaluate(PRESSES, [cell, SELECTORS[name], 20])
+    page.evaluate(PRESSES, [cell, WAYS[name][0], 20])
     before = now()
-    page.evaluate(PRESSES, [cell, SELECTORS[name], updates])
+    page.evaluate(PRESSES, [cell, WAYS[name][0], updates])
     return before, now()
 
 
-def report_memory(name, before, after, updates):
-    what = ("browser MB", "kernel MB", "notebook kB")
-    pairs = (f"{kind} {old:.0f} -> {new:.0f}" for kind, old, new in zip(what, before, after, strict=True))
-    print(f"{name:24}{updates} updates: " + ", ".join(pairs))
+def mean(values):
+    return statistics.fmean(values)
 
 
-def report(ways):
-    floor, theirs = ways["Label"], ways["interact"]
-    print(f"\n{'':24}{'paint ms p50':>14}{'p95':>8}{'x Label':>9}{'frames/s':>10}{'of Label':>10}{'last ms':>9}")
-    mean = statistics.mean
+def speed_table(ways):
+    """(head, rows): one row for each way."""
+    floor = ways["Label"]
+    head = ["way", "paint ms, median", "p95", "× Label", "frames/s in a drag", "of Label", "last frame, ms"]
+    rows = []
     for way in ways.values():
-        print(
-            f"{way.name:24}{percentile(way.paint, 50):14.0f}{percentile(way.paint, 95):8.0f}"
-            f"{percentile(way.paint, 50) / percentile(floor.paint, 50):9.2f}{mean(way.frames):10.1f}"
-            f"{mean(way.frames) / mean(floor.frames):10.2f}{mean(way.last):9.0f}"
-        )
-    median = {way.name: percentile(way.paint, 50) for way in ways.values()}
-    print(f"\nmouse events a second: {mean(e for way in ways.values() for e in way.events):.1f}; budgets:")
+        median = percentile(way.paint, 50)
+        cells = [median, percentile(way.paint, 95), median / percentile(floor.paint, 50), mean(way.frames)]
+        cells += [mean(way.frames) / mean(floor.frames), mean(way.last)]
+        formats = ("{:.0f}", "{:.0f}", "{:.2f}", "{:.1f}", "{:.2f}", "{:.0f}")
+        rows.append([way.name, *(form.format(cell) for form, cell in zip(formats, cells, strict=True))])
+    return head, rows
+
+
+def budgets(ways):
+    """What both live pictures may cost, as multiples of the other ways in the same run."""
+    median, floor = {way.name: percentile(way.paint, 50) for way in ways.values()}, ways["Label"]
+    found = []
     for ours in (way for way in ways.values() if way.name.startswith("live")):
-        budgets(ours, floor, theirs, median)
+        found += [
+            Budget(f"{ours.name}: paint, × a Label's (aim 1.4)", median[ours.name] / median["Label"], 2.0),
+            Budget(f"{ours.name}: paint, × `interact`'s", median[ours.name] / median["interact"], 0.25),
+            Budget(
+                f"{ours.name}: frames, share of a Label's", mean(ours.frames) / mean(floor.frames), 0.85, "at least"
+            ),
+            Budget(f"{ours.name}: last frame, ms after a Label's", mean(ours.last) - mean(floor.last), 100),
+        ]
+        if "ipympl" in ways:
+            found.append(Budget(f"{ours.name}: paint, × ipympl's", median[ours.name] / median["ipympl"], 0.5))
+    return found
 
 
-def budgets(ours, floor, theirs, median):
-    mean = statistics.mean
-    print(ours.name)
-    rows = [
-        ("paint, x a Label's (aim 1.4)", median[ours.name] / median[floor.name], 2.0, "at most"),
-        ("paint, x interact's", median[ours.name] / median[theirs.name], 0.25, "at most"),
-        ("frames in a drag, share of a Label's", mean(ours.frames) / mean(floor.frames), 0.85, "at least"),
-        ("last frame after a Label's, ms", mean(ours.last) - mean(floor.last), 100, "at most"),
-    ]
-    for what, value, limit, sense in rows:
-        kept = value <= limit if sense == "at most" else value >= limit
-        print(f"  {what:40}{value:8.2f}   {sense} {limit:g}: {'kept' if kept else 'BROKEN'}")
+def measure(rounds=8, drags=2, updates=500):
+    """The table of speeds, its budgets, what the kernel spends its time on, and the table of memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, root = pathlib.Path(folder) / "home", pathlib.Path(folder) / "root"
+        home.mkdir(), root.mkdir()
+        path = notebook_file(folder)
+        with lab.jupyterlab(home, root) as server, lab.browser() as chromium:
+            notebook = ready(chromium, server, root, path)
+            ways = speed(notebook, rounds, drags)
+            shares = notebook.python(SHARES)
+            notebook.close()
+            rows = []
+            for name in (name for name in ("live picture, tanh", "interact", "ipympl") if name in WAYS):
+                notebook = ready(chromium, server, root, path)
+                before, after = memory(notebook, name, updates)
+                rows.append([name, *(f"{x:.0f} → {y:.0f}" for x, y in zip(before, after, strict=True))])
+                notebook.close()
+    head = [f"way, over {updates} updates", "browser, MB", "kernel, MB", "notebook, kB"]
+    return speed_table(ways), budgets(ways), shares, (head, rows)
 
 
 def main():
@@ -303,19 +370,11 @@ def main():
     parser.add_argument("--drags", type=int, default=2, help="drags of three seconds for each way")
     parser.add_argument("--updates", type=int, default=500, help="updates between two looks at the memory")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home, root = pathlib.Path(folder) / "home", pathlib.Path(folder) / "root"
-        home.mkdir(), root.mkdir()
-        path = notebook_file(folder)
-        with lab.jupyterlab(home, root) as server, lab.browser() as chromium:
-            notebook = ready(chromium, server, root, path)
-            report(speed(notebook, options.rounds, options.drags))
-            print("\nin the kernel, ms, median (largest):\n" + notebook.python(SHARES))
-            notebook.close()
-            for name in ("live picture, tanh", "interact"):
-                notebook = ready(chromium, server, root, path)
-                report_memory(name, *memory(notebook, name, options.updates), options.updates)
-                notebook.close()
+    if "ipympl" not in WAYS:
+        print("ipympl is not installed here: its row is left out")
+    speeds, kept, shares, memories = measure(options.rounds, options.drags, options.updates)
+    print(text(*speeds), text(HEAD, [each.row() for each in kept]), sep="\n\n")
+    print("\nin the kernel, ms, median (largest):", shares, text(*memories), sep="\n")
 
 
 if __name__ == "__main__":

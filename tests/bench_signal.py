@@ -16,11 +16,11 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECL
     os.environ[name] = "1"
 
 import numpy as np  # noqa: E402
+from budget import HEAD, Budget, text  # noqa: E402
 
 import initlab  # noqa: E402
 
 WIDTH, BATCH, DEPTH, ROUNDS = 256, 256, 50, 15
-SIGNAL_BUDGET, IMPORT_BUDGET = 1.25, 0.1
 
 
 def seconds(f, *arguments):
@@ -66,22 +66,28 @@ def imports():
     return [statistics.median(column) for column in zip(*pairs, strict=True)]
 
 
-def verdict(value, budget):
-    return "within budget" if value <= budget else "OVER BUDGET"
+def measure():
+    """(head, rows) of a table with every time, and the budgets."""
+    (whole, floor), (ours, numpys) = signal_over_products(), imports()
+    rows = [
+        ["the matrix products alone", f"{1000 * floor:.1f}", "1"],
+        ["`signal`", f"{1000 * whole:.1f}", f"{whole / floor:.2f}"],
+        ["`import numpy`", f"{1000 * numpys:.0f}", "1"],
+        ["`import initlab`", f"{1000 * ours:.0f}", f"{ours / numpys:.2f}"],
+    ]
+    budgets = [
+        Budget("`signal`, × its matrix products", whole / floor, 1.25),
+        Budget("`import initlab`, s more than `import numpy`", ours - numpys, 0.1),
+    ]
+    return (["what", "ms", "ratio"], rows), budgets
 
 
 def main():
-    """Print both figures with their budgets; the exit status is 1 where one is over."""
-    whole, floor = signal_over_products()
-    ratio = whole / floor
-    print(
-        f"signal {1000 * whole:.1f} ms, its products {1000 * floor:.1f} ms ({WIDTH} wide, batch {BATCH}, depth {DEPTH})"
-    )
-    print(f"ratio {ratio:.2f}, budget {SIGNAL_BUDGET}: {verdict(ratio, SIGNAL_BUDGET)}")
-    ours, numpys = imports()
-    print(f"import initlab {ours:.3f} s, import numpy {numpys:.3f} s")
-    print(f"difference {ours - numpys:+.3f} s, budget +{IMPORT_BUDGET} s: {verdict(ours - numpys, IMPORT_BUDGET)}")
-    return ratio > SIGNAL_BUDGET or ours - numpys > IMPORT_BUDGET
+    """Print the times and the budgets; the exit status is 1 where one is broken."""
+    table, budgets = measure()
+    print(f"{WIDTH} wide, batch {BATCH}, depth {DEPTH}, one thread")
+    print(text(*table), text(HEAD, [each.row() for each in budgets]), sep="\n\n")
+    return not all(each.kept for each in budgets)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`signal()` against PyTorch on the CPU doing the same probe: `.oracle/bin/python tests/bench_torch.py`.
+"""`signal()` against PyTorch on the CPU doing the same probe: `python tests/bench_torch.py`, with PyTorch.
 
 Both take 50 ReLU layers of 256 units with the same weights, 256 examples and a random cotangent, in double precision
 on one thread, and return four second moments per layer: of z, a, delta and the per-example weight gradient.  PyTorch
@@ -9,6 +9,7 @@ one example is an outer product, so its square is |delta|^2 |a|^2), and by autog
 
 import os
 import statistics
+import sys
 import time
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
@@ -16,6 +17,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECL
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from budget import HEAD, Budget, text  # noqa: E402
 
 import initlab  # noqa: E402
 
@@ -85,8 +87,8 @@ def seconds(f, *arguments):
     return time.perf_counter() - start
 
 
-def main():
-    torch.set_num_threads(1)
+def ways():
+    """name -> the function that does the probe that way, each with the same weights, examples and cotangents."""
     weights, x, dz = problem(BATCH)
     theirs = [torch.from_numpy(w) for w in weights], torch.from_numpy(x), torch.from_numpy(dz)
     small = theirs[0], theirs[1][:, :SMALL].clone(), theirs[2][:, :SMALL].clone()
@@ -95,23 +97,39 @@ def main():
     part, dz_small = x[:, :SMALL], dz[:, :SMALL]
     exact = by_autograd(theirs[0], torch.from_numpy(part.copy()), torch.from_numpy(dz_small.copy()))[3]
     np.testing.assert_allclose(by_example(*small), exact, rtol=1e-9)
-    rows = {
-        "initlab.signal": lambda: ours(weights, x),
-        "PyTorch by hand": lambda: by_hand(*theirs),
-        "PyTorch autograd, norms": lambda: by_autograd(*theirs),
-        f"PyTorch per example ({SMALL} only)": lambda: by_example(*small),
+    return {
+        "`signal`": lambda: ours(weights, x),
+        "PyTorch, by hand": lambda: by_hand(*theirs),
+        "PyTorch, autograd and norms": lambda: by_autograd(*theirs),
+        f"PyTorch, gradients of {SMALL} examples × {BATCH // SMALL}": lambda: by_example(*small),
     }
-    times = {name: [] for name in rows}
+
+
+def measure():
+    """(head, rows) of a table with every time, and the budgets."""
+    torch.set_num_threads(1)
+    runs = ways()
+    times = {name: [] for name in runs}
     for _ in range(ROUNDS):
-        for name, run in rows.items():
-            times[name].append(seconds(run))
-    base = statistics.median(times["initlab.signal"])
+        for name, run in runs.items():
+            times[name].append(seconds(run) * (BATCH // SMALL if "examples" in name else 1))
+    median = {name: statistics.median(values) for name, values in times.items()}
+    mine, hand, autograd, _ = median.values()
+    rows = [[name, f"{1000 * value:.0f}", f"{value / mine:.2f}"] for name, value in median.items()]
+    budgets = [
+        Budget("`signal`, × PyTorch by hand", mine / hand, 1.0),
+        Budget("`signal`, × PyTorch with autograd", mine / autograd, 1.0),
+    ]
+    return (["what", "ms", "× `signal`"], rows), budgets
+
+
+def main():
+    """Print the times and the budgets; the exit status is 1 where one is broken."""
+    table, budgets = measure()
     print(f"{WIDTH} wide, {DEPTH} layers, batch {BATCH}, float64, one thread, torch {torch.__version__}")
-    for name, values in times.items():
-        middle = statistics.median(values)
-        note = f", {middle * BATCH / SMALL / base:.0f} x for all {BATCH}" if "example" in name else ""
-        print(f"{name:32}{1000 * middle:8.1f} ms{middle / base:8.2f} x{note}")
+    print(text(*table), text(HEAD, [each.row() for each in budgets]), sep="\n\n")
+    return not all(each.kept for each in budgets)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
