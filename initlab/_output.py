@@ -2,14 +2,13 @@
 
 import base64
 import contextlib
+import gc
 import io
 import threading
 
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
 from PIL import Image
 
 DRAWING = threading.RLock()  # slider events run beside cells, and matplotlib's text engine is not made for two threads
@@ -35,30 +34,17 @@ def show_widget(widget, plain):
     display(widget_data(widget, plain), raw=True)
 
 
-def forget_pixels(fig):
-    """Let go of the last drawing's pixels, about 5 MB, which would live until Python next looks for old figures.
-
-    Their renderer is held by the canvas, by every text and by frames of matplotlib's: so it is emptied.
-    """
-    renderer = getattr(fig.canvas, "renderer", None)
-    FigureCanvasAgg(fig)
-    for text in fig.findobj(Text):
-        text._renderer = None  # as before the first drawing: a text that needs one asks its figure
-    if renderer is not None:
-        vars(renderer).clear()
-
-
 def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
     raw, small = io.BytesIO(), io.BytesIO()
     with DRAWING:
         fig.savefig(raw, format="png", dpi=fig.dpi * scale, pil_kwargs={"compress_level": 0})  # read again at once
     raw.seek(0)
-    forget_pixels(fig)
     painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
     palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images
     reduced = Image.open(raw).convert("RGB").quantize(**palette, dither=Image.Dither.NONE)
     reduced.save(small, format="png", optimize=True)
+    gc.collect()  # figures before this one, with 5 MB of pixels each
     return small.getvalue()
 
 

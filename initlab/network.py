@@ -41,18 +41,20 @@ class MLP:
 
     `init` is f(shape, rng) or anything `initlab.initializer` makes one of; `output_init` draws the last layer, else
     `init` does.  Biases are 0 unless `bias_init`, called as f((n_l, 1), rng), says otherwise.  `W[l]` has shape
-    (n_l, n_{l-1}), `b[l]` shape (n_l,), and W[0] is None.  Raises ValueError or TypeError for bad arguments.
+    (n_l, n_{l-1}), `b[l]` shape (n_l,), and W[0] is None.  Computes in `dtype`.
+    Raises ValueError or TypeError for bad arguments.
     """
 
-    def __init__(self, widths, activation, init, rng, *, output_init=None, bias_init=None):
-        self.widths, self.activation = check_widths(widths), as_activation(activation)
+    def __init__(self, widths, activation, init, rng, *, output_init=None, bias_init=None, dtype=float):
+        self.widths, self.activation, self.dtype = check_widths(widths), as_activation(activation), dtype
         check_rng(rng)
         hidden = initializer(init)
         last = hidden if output_init is None else initializer(output_init)
         shapes = list(zip(self.widths[1:], self.widths[:-1], strict=True))
-        self.W = [None] + [(last if n == len(shapes) else hidden)(shape, rng) for n, shape in enumerate(shapes, 1)]
+        draws = [(last if n == len(shapes) else hidden)(shape, rng) for n, shape in enumerate(shapes, 1)]
+        self.W = [None] + [w.astype(dtype, copy=False) for w in draws]
         bias = (lambda shape, rng: np.zeros(shape)) if bias_init is None else initializer(bias_init)
-        self.b = [None] + [bias((rows, 1), rng)[:, 0] for rows, _ in shapes]
+        self.b = [None] + [bias((rows, 1), rng)[:, 0].astype(dtype, copy=False) for rows, _ in shapes]
 
     @property
     def depth(self):
@@ -61,7 +63,7 @@ class MLP:
 
     def forward(self, x):
         """The `Trace` of inputs x, shape (n_0, batch).  Raises ValueError for another first size."""
-        x = np.asarray(x)
+        x = np.asarray(x, self.dtype)
         if x.ndim != 2 or x.shape[0] != self.widths[0]:
             raise ValueError(f"x must have shape ({self.widths[0]}, batch), got {x.shape}: examples are columns")
         z, a = [None], [x]
@@ -72,7 +74,7 @@ class MLP:
 
     def backward(self, trace, dz):
         """The `Grads` of a cost with dC/dz[L] = dz, shape (n_L, batch).  Raises ValueError for another shape."""
-        dz = np.asarray(dz)
+        dz = np.asarray(dz, self.dtype)
         if dz.shape != trace.output.shape:
             raise ValueError(f"dz must have the output's shape {trace.output.shape}, got {dz.shape}")
         W, b, delta = ([None] * (self.depth + 1) for _ in range(3))
@@ -88,7 +90,7 @@ class MLP:
     def copy(self):
         """A network with the same layers and its own copies of the weights."""
         twin = object.__new__(MLP)
-        twin.widths, twin.activation = list(self.widths), self.activation
+        twin.widths, twin.activation, twin.dtype = list(self.widths), self.activation, self.dtype
         twin.W = [None] + [w.copy() for w in self.W[1:]]
         twin.b = [None] + [b.copy() for b in self.b[1:]]
         return twin

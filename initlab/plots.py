@@ -4,6 +4,7 @@ Nothing here knows the rest of the package: functions take arrays and a matplotl
 Ito's, which colour-blind readers can tell apart; marker and line style say the same thing once more.
 """
 
+import gc
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -78,6 +79,8 @@ STYLE = {
 def use_style():
     """Set matplotlib's defaults to the series' style, for this kernel."""
     mpl.rcParams.update(STYLE)
+    if not gc.get_freeze_count():
+        gc.freeze()  # what imports have made stays: to look for old figures and free their pixels is quick from now on
 
 
 def panels(columns=1, rows=1, size=(9.0, 3.4), **options):

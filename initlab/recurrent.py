@@ -17,19 +17,20 @@ class Recurrent:
     """sizes = (n_in, n, n_out): W = [None, U, W, V] with U of shape (n, n_in), W of (n, n), V of (n_out, n); no biases.
 
     `init` draws W: a name, a (name, options) pair or f(shape, rng); U and V are lecun_normal, U times `input_gain`.
-    The interface is `MLP`'s, so that `train` and `accuracy` serve; `b` stays at 0.
+    The interface is `MLP`'s, so that `train` and `accuracy` serve; `b` stays at 0.  Computes in `dtype`.
     Raises ValueError or TypeError for bad arguments.
     """
 
-    def __init__(self, sizes, steps, activation, init, rng, *, input_gain=1.0):
-        self.widths, self.steps = check_widths(sizes), whole("steps", steps, least=0)
+    def __init__(self, sizes, steps, activation, init, rng, *, input_gain=1.0, dtype=float):
+        self.dtype, self.widths, self.steps = dtype, check_widths(sizes), whole("steps", steps, least=0)
         if len(self.widths) != 3:
             raise ValueError(f"sizes must be (n_in, n, n_out), got {self.widths}")
         self.activation, (n_in, n, n_out) = as_activation(activation), self.widths
         check_rng(rng)
         reads, recurs = input_gain * lecun_normal((n, n_in), rng), initializer(init)((n, n), rng)
-        self.W = [None, reads, recurs, lecun_normal((n_out, n), rng)]
-        self.b = [None] + [np.zeros(len(w)) for w in self.W[1:]]
+        draws = reads, recurs, lecun_normal((n_out, n), rng)
+        self.W = [None] + [w.astype(dtype, copy=False) for w in draws]
+        self.b = [None] + [np.zeros(len(w), dtype) for w in draws]
 
     @property
     def depth(self):
@@ -38,7 +39,7 @@ class Recurrent:
 
     def forward(self, x):
         """The `Trace` of inputs x, shape (n_in, batch), over the layers of the unrolled network: a[t + 1] is h_t."""
-        z, a = [None], [x]
+        z, a = [None], [np.asarray(x, self.dtype)]
         for w in [self.W[1]] + [self.W[2]] * self.steps:
             z.append(w @ a[-1])
             a.append(self.activation.phi(z[-1]))
@@ -47,7 +48,7 @@ class Recurrent:
 
     def backward(self, trace, dz):
         """The `Grads` of a cost with d cost / d output = dz: W as in `W`, delta over the unrolled layers."""
-        last = self.steps + 2
+        dz, last = np.asarray(dz, self.dtype), self.steps + 2
         delta = [None] * last + [dz]
         for n in range(last - 1, 0, -1):
             above = self.W[3] if n == last - 1 else self.W[2]

@@ -211,6 +211,21 @@ def test_any_shape(name, widths, columns, seed):
     np.testing.assert_array_equal(dz, kept[1])
 
 
+def test_single_precision_throughout():
+    """The same network to rounding, in float32 from the input to the gradients; a copy has it too."""
+    made = {d: MLP([3, 5, 4, 2], "silu", "he_normal", np.random.default_rng(1), dtype=d) for d in (np.float32, float)}
+    x, dz = batch_for(made[float], 6, 2)
+    found = {}
+    for dtype, net in made.items():
+        trace = net.copy().forward(x)
+        grads = net.backward(trace, dz)
+        arrays = [*trace.z[1:], *trace.a, *net.W[1:], *net.b[1:], *grads.W[1:], *grads.b[1:], *grads.delta[1:]]
+        assert {v.dtype for v in arrays} == {np.dtype(dtype)}
+        found[dtype] = grads
+    for n in (1, 2, 3):
+        np.testing.assert_allclose(found[np.float32].W[n], found[float].W[n], rtol=1e-4, atol=1e-5)
+
+
 def test_an_activation_of_your_own():
     net = network(Activation("square", lambda z: z * z, lambda z: 2 * z), widths=[2, 3, 1])
     x, dz = batch_for(net)

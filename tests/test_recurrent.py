@@ -62,3 +62,23 @@ def test_wrong_arguments(wrong):
     given = {"sizes": (3, 5, 2), "steps": 2, "activation": "tanh", "init": "orthogonal", **wrong}
     with pytest.raises(ValueError):
         Recurrent(**given, rng=np.random.default_rng(0))
+
+
+def test_single_precision_throughout():
+    """The same network to rounding, in float32 from the input to the gradients, and it trains."""
+    made = {
+        dtype: Recurrent((3, 5, 2), 4, "tanh", "orthogonal", np.random.default_rng(3), dtype=dtype)
+        for dtype in (np.float32, np.float64)
+    }
+    x, dz = np.random.default_rng(4).standard_normal((2, 3, 6))
+    found = {}
+    for dtype, net in made.items():
+        trace = net.forward(x)
+        grads = net.backward(trace, dz[:2])
+        arrays = [trace.output, *trace.a, *grads.W[1:], *grads.b[1:], *grads.delta[1:]]
+        assert {v.dtype for v in arrays} == {np.dtype(dtype)}
+        found[dtype] = grads.W[2]
+    np.testing.assert_allclose(found[np.float32], found[np.float64], rtol=1e-4, atol=1e-6)
+    net = made[np.float32]
+    train(net, x, np.arange(6) % 2, steps=3, lr=0.01, rng=np.random.default_rng(5), optimizer="adam")
+    assert {w.dtype for w in net.W[1:]} == {np.dtype(np.float32)}
