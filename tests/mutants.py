@@ -94,7 +94,7 @@ DROPPED = {
     "sqrt", "abs", "square", "exp", "log", "log10", "log1p", "float", "tanh", "round", "clip", "ravel",
     "nan_to_num", "copy", "ascontiguousarray",
 }  # fmt: skip
-KEPT_KEYWORDS = {"strict", "maxsize"}
+KEPT_KEYWORDS = {"strict", "maxsize", "dtype"}
 
 
 def called(node):
@@ -377,12 +377,13 @@ def in_children(work, chosen, jobs):
 class Session(Calm):
     """A pytest session that notes which test executes which line, and then forks for every mutant of a function.
 
-    Such a mutant needs no import: its code is put into the functions that are there.  Where it cannot be, or where no
-    test fails, or where an import or a collection has executed the line already, its verdict is left open.
+    Such a mutant needs no import: its code is put into the functions that are there.  Where it cannot be, or where an
+    import or a collection has executed the line already, its verdict is left open.
     """
 
-    def __init__(self, module, path, tree, chosen, jobs, answer):
-        self.module, self.path, self.tree, self.chosen, self.jobs = module, str(path), tree, chosen, jobs
+    def __init__(self, module, path, tree, chosen, options, answer):
+        self.module, self.path, self.tree, self.chosen = module, str(path), tree, chosen
+        self.jobs, self.within = options.jobs, options.within
         self.answer, self.now, self.shared, self.tests, self.caches = answer, set(), {}, {}, []
 
     def trace(self, frame, event, arg):
@@ -438,7 +439,7 @@ class Session(Calm):
             session.testsfailed = 1
             return True
         self.tests, self.shared = pickle.loads((folder / "seen").read_bytes())
-        plans = {site: plan(site, self.tests, self.shared, self.imported) for site in self.chosen}
+        plans = {site: plan(site, self.tests, self.shared, self.imported, self.within) for site in self.chosen}
         gc.collect()
         functions = [f for f in gc.get_objects() if isinstance(f, types.FunctionType)]
         functions = [f for f in functions if f.__code__.co_filename == self.path]
@@ -454,15 +455,16 @@ class Session(Calm):
 
             return task, seconds
 
-        plans[None] = max(plans.values(), key=lambda found: found[1], default=([], 0))
+        most, seconds = max(plans.values(), key=lambda found: found[1], default=([], 0))
+        plans[None] = most[:30], seconds
         if any(status for _, status in in_children(work, [None], 1)):  # the control: nothing is changed
             session.testsfailed = 1
             return True
         del plans[None]
         quick = [site for site in self.chosen if plans[site][0] and not collected & {*site.span}]
-        left_open = (0, UNFIT << 8, BROKEN << 8)
-        caught = {site: status for site, status in in_children(work, quick, self.jobs) if status not in left_open}
-        self.answer.write_bytes(pickle.dumps((plans, caught)))
+        open_still = (UNFIT << 8, BROKEN << 8)
+        verdict = {site: status for site, status in in_children(work, quick, self.jobs) if status not in open_still}
+        self.answer.write_bytes(pickle.dumps((plans, verdict)))
         return True
 
 
@@ -501,13 +503,13 @@ def patch(functions, code):
     return changed
 
 
-def plan(site, tests, shared, imported):
+def plan(site, tests, shared, imported, within):
     """The tests that execute a mutant's line, cheapest first, and their time; what is imported concerns all of them."""
     lines = set(site.header or site.span)
     order = [name for name, (_, seen) in tests.items() if seen & lines or shared[name.split("::")[0]] & lines]
     if not site.header and imported & lines:
         order += [name for name, (_, seen) in tests.items() if seen or shared[name.split("::")[0]]]
-    order = list(dict.fromkeys(order))
+    order = [name for name in dict.fromkeys(order) if tests[name][0] < within]
 
     def cost(name):
         seconds = tests[name][0]
@@ -516,16 +518,16 @@ def plan(site, tests, shared, imported):
     return sorted(order, key=cost), sum(tests[name][0] for name in order)
 
 
-def judge(module, files, path, tree, chosen, jobs, folder, report):
+def judge(module, files, path, tree, chosen, options, folder, report):
     """{site: whether the tests caught it}."""
     answer = folder / "answer"
-    _, status = os.waitpid(fork(lambda: Session(module, path, tree, chosen, jobs, answer).start(files)), 0)
+    _, status = os.waitpid(fork(lambda: Session(module, path, tree, chosen, options, answer).start(files)), 0)
     if status:
         raise SystemExit(f"the tests of {module} fail without any change: run pytest on {' '.join(files)}")
-    plans, caught = pickle.loads(answer.read_bytes())
-    caught = {(site.index, site.choice): status for site, status in caught.items()}
+    plans, known = pickle.loads(answer.read_bytes())
     plans = {(site.index, site.choice): found for site, found in plans.items()}
-    verdict = {site: (site.index, site.choice) in caught for site in chosen}
+    known = {(site.index, site.choice): status for site, status in known.items()}
+    verdict = {site: known.get((site.index, site.choice), 0) != 0 for site in chosen}
 
     def work(site):
         order, seconds = plans[site.index, site.choice]
@@ -536,8 +538,8 @@ def judge(module, files, path, tree, chosen, jobs, folder, report):
 
         return task, seconds
 
-    rest = [site for site in chosen if not verdict[site] and plans[site.index, site.choice][0]]
-    for site, status in in_children(work, rest, jobs):
+    rest = [site for site in chosen if (site.index, site.choice) not in known and plans[site.index, site.choice][0]]
+    for site, status in in_children(work, rest, options.jobs):
         if status in (BROKEN << 8, 5 << 8):
             raise SystemExit(f"{module}:{site.line} {site.what} could not be tried")
         verdict[site] = status != 0
@@ -572,7 +574,7 @@ def examine(module, options, folder):
             print(f"  {module}:{site.line} {site.what}: {'caught' if status else 'SURVIVES'} ({status})", flush=True)
 
     files = [f"test_{name}.py" for name in names.split()]
-    verdict = judge(module, files, path, tree, chosen, options.jobs, folder, report)
+    verdict = judge(module, files, path, tree, chosen, options, folder, report)
     same, left = 0, []
     for site in chosen:
         if not verdict[site]:
@@ -589,6 +591,7 @@ def main():
     parser.add_argument("--sample", type=int, help="so many mutants of each module, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--within", type=float, default=1e9, help="only tests that take less: a first, quick look")
     parser.add_argument("--line", type=int, action="append", help="only the mutants of this line")
     parser.add_argument("--all", action="store_true", help="print the equivalent ones too, with their reasons")
     parser.add_argument("--verbose", action="store_true", help="print every mutant")
