@@ -263,8 +263,7 @@ def sites(tree, left_out):
 
 
 def mutated(tree, site):
-    """The module's tree with one change."""
-    tree = copy.deepcopy(tree)
+    """The tree with one change, in place: for a child that has no other use for it."""
     target = list(ast.walk(tree))[site.index]
     change = list(changes(target))[site.choice][1]
 
@@ -331,7 +330,8 @@ def ordered(items, order):
 def run_pytest(files, plugin):
     import pytest
 
-    options = ["-x", "-q", "--tb=no", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-o", "addopts="]
+    options = ["-x", "-q", "--tb=no", "--no-header", "--no-summary", "-o", "addopts="]
+    options += [word for name in ("cacheprovider", "unraisableexception", "faulthandler") for word in ("-p", f"no:{name}")]
     return int(pytest.main([*options, *(str(TESTS / name) for name in files)], plugins=[plugin]))
 
 
@@ -599,13 +599,14 @@ def main():
     unknown = set(options.modules) - set(MODULES)
     if unknown:
         parser.error(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(MODULES)}")
-    for name in "hypothesis.extra.numpy matplotlib.pyplot matplotlib.font_manager sympy contourpy IPython PIL.Image".split():
+    for name in "hypothesis.extra.numpy matplotlib.pyplot matplotlib.font_manager sympy contourpy IPython PIL.Image _pytest.main".split():
         importlib.import_module(name)  # once, for all children
     os.chdir(TESTS.parent)
     sys.path.insert(0, str(TESTS.parent))
     total, started = [0, 0, 0], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = folder  # children leave their temporary files behind
+        sys.dont_write_bytecode, sys.pycache_prefix = False, folder  # and share what they have compiled
         for module in options.modules or MODULES:
             used = resource.getrusage(resource.RUSAGE_CHILDREN)
             mutants, caught, same, left = examine(module, options, pathlib.Path(folder))

@@ -543,6 +543,79 @@ def test_networks_scatter_as_predicted(name, init, output_init, widths, batch):
         assert np.abs(below - 0.5).max() < 5 * 0.5 / math.sqrt(nets) + 0.06, field
 
 
+def scatter_in_loops(widths, names, orthonormal, z2, batch, sigma_b):
+    """The first-order law of the logs of z2, a2, delta2 and dw2 once more, for one layer and one pair at a time."""
+    depth, one = len(widths) - 1, 1 / batch
+    m = [None] + [theory.moments(name, q) for name, q in zip(names, z2[1:], strict=True)]
+    free = [math.nan] + [1 - sigma_b**2 / q for q in z2[1:]]
+
+    def series(k, c, s=0.0):  # E[sum_n k[n] C^n] for a correlation C of mean c and variance s
+        return sum(v * (c**n + (n * (n - 1) * c ** (n - 2) * s / 2 if n > 1 else 0.0)) for n, v in enumerate(k))
+
+    cs, corr, spread = [None], 0.0, 1 / widths[0]
+    a, z, pull, shared = [2 * one / widths[0]], [0.0], [math.nan], []
+    for n in range(1, depth + 1):
+        corr, spread = 1 - free[n] * (1 - corr), free[n] ** 2 * spread
+        cs.append((corr, spread))
+        own = 2 * (one + (1 - one) * (corr**2 + spread)) / widths[n]
+        noise = (one * m[n].fourth + (1 - one) * series(m[n].forward, corr, spread) - 1) / widths[n]
+        pull.append(m[n].pull * free[n] if n < depth else free[n])
+        if orthonormal[n - 1] and widths[n] >= widths[n - 1] and sigma_b == 0:
+            own, noise = 0.0, max(noise - m[n].pull ** 2 * own, 0.0)
+        z.append(free[n] ** 2 * a[-1] + math.log1p(own))
+        a.append(pull[n] ** 2 * a[-1] + math.log1p(noise))
+        value, slope = series(m[n].overlap, corr, spread), sum(k * v * corr ** max(k - 1, 0)
+                                                               for k, v in enumerate(m[n].overlap))  # fmt: skip
+        corr = min(value, 1.0)
+        spread = min(slope**2 * spread + (1 - corr**2) ** 2 / widths[n], 1 - corr**2)
+
+    def together(j, k):  # covariance of log a2 of two layers: what happens in the lower one reaches the upper one
+        j, k = min(j, k), max(j, k)
+        return a[j] * math.prod(pull[j + 1 : k + 1])
+
+    delta, dw = [math.nan] * depth + [2 * one / widths[depth]], [math.nan] * (depth + 1)
+    spread, own = 1 / widths[depth], delta[depth]
+    for n in range(depth, 0, -1):
+        if n < depth:
+            joint = one * 3 * m[n].dfourth + (1 - one) * (1 + 2 * spread) * series(m[n].backward, *cs[n])
+            kept = orthonormal[n] and widths[n] >= widths[n + 1]
+            own += math.log1p(max((joint - 1 - (2 * (one + (1 - one) * spread) if kept else 0.0)) / widths[n], 0.0))
+            spread = min(min(series(m[n].slopes, *cs[n]), 1.0) ** 2 * spread + 1 / widths[n], 1.0)
+        tilts = {k - 1: m[k].tilt * free[k] for k in range(n, depth)}  # chi of layer k through log a2 of layer k - 1
+        delta[n] = own + sum(u * v * together(j, k) for j, u in tilts.items() for k, v in tilts.items())
+        dw[n] = delta[n] + a[n - 1] + 2 * sum(u * together(j, n - 1) for j, u in tilts.items())
+    return {"z2": z, "a2": a, "delta2": delta, "dw2": dw}
+
+
+@pytest.mark.parametrize("batch", [1, 3, 50])
+@pytest.mark.parametrize(
+    ("name", "init", "output_init", "sigma_b"),
+    [
+        ("linear", "lecun_normal", None, 0.0),
+        ("linear", "orthogonal", None, 0.0),
+        ("linear", "orthogonal", "lecun_normal", 0.7),
+        ("relu", "he_normal", "orthogonal", 0.0),
+        ("relu", ("he_normal", {"mode": "fan_out"}), None, 0.5),
+        ("tanh", ("xavier_normal", {"gain": 1.5}), None, 0.4),
+        ("tanh", ("orthogonal", {"gain": 2.5}), "lecun_normal", 0.0),
+        ("hardtanh", ("lecun_normal", {}), None, 0.0),
+        ("sigmoid", ("orthogonal", {"gain": 3.0}), None, 0.3),
+        ("gelu", ("lecun_normal", {}), "orthogonal", 0.2),
+    ],
+)
+def test_the_scatter_is_its_law_layer_by_layer(name, init, output_init, sigma_b, batch):
+    widths = [7, 12, 12, 5, 9, 9, 4, 4]
+    found = initlab.predict(widths, name, init, output_init=output_init, batch=batch, sigma_b=sigma_b, x2=1.3)
+    exact = [(init[0] if isinstance(init, tuple) else init) == "orthogonal"] * 6
+    exact.append((output_init or exact[0] * "orthogonal") == "orthogonal")
+    scale = np.ones(8) if sigma_b == 0 and name in ("relu", "linear") else found.z2
+    expected = scatter_in_loops(widths, [name] * 6 + ["linear"], exact, scale, batch, sigma_b)
+    for field in FIELDS:
+        first = 0 if field == "a2" else 1
+        np.testing.assert_allclose(found.log_std[field][first:] ** 2, expected[field][first:], rtol=1e-9, err_msg=field)
+        assert found.log_std[field][0] == (math.sqrt(2 / (7 * batch)) if field == "a2" else 0.0)
+
+
 def test_more_examples_scatter_less_and_one_example_most():
     one, many, most = (initlab.predict([64] * 9, "tanh", "xavier_normal", batch=b).log_std for b in (1, 64, 4096))
     for field in FIELDS:
