@@ -331,7 +331,9 @@ def run_pytest(files, plugin):
     import pytest
 
     options = ["-x", "-q", "--tb=no", "--no-header", "--no-summary", "-o", "addopts="]
-    options += [word for name in ("cacheprovider", "unraisableexception", "faulthandler") for word in ("-p", f"no:{name}")]
+    options += [
+        word for name in ("cacheprovider", "unraisableexception", "faulthandler") for word in ("-p", f"no:{name}")
+    ]
     return int(pytest.main([*options, *(str(TESTS / name) for name in files)], plugins=[plugin]))
 
 
@@ -383,7 +385,7 @@ class Session(Calm):
 
     def __init__(self, module, path, tree, chosen, options, answer):
         self.module, self.path, self.tree, self.chosen = module, str(path), tree, chosen
-        self.jobs, self.within = options.jobs, options.within
+        self.options, self.within = options, options.within
         self.answer, self.now, self.shared, self.tests, self.caches = answer, set(), {}, {}, []
 
     def trace(self, frame, event, arg):
@@ -463,9 +465,20 @@ class Session(Calm):
         del plans[None]
         quick = [site for site in self.chosen if plans[site][0] and not collected & {*site.span}]
         open_still = (UNFIT << 8, BROKEN << 8)
-        verdict = {site: status for site, status in in_children(work, quick, self.jobs) if status not in open_still}
+        verdict = {}
+        for site, status in in_children(work, quick, self.options.jobs):
+            if status not in open_still:
+                verdict[site] = status
+                note_down(self.options, self.module, site, status)
         self.answer.write_bytes(pickle.dumps((plans, verdict)))
         return True
+
+
+def note_down(options, module, site, status):
+    """A line in the log: what is known if the run is interrupted."""
+    if options.log:
+        with open(options.log, "a", encoding="utf-8") as log:
+            log.write(f"{'caught' if status else 'survives'} {module} {site.line} {site.what}\n")
 
 
 def run_items(session, items):
@@ -518,7 +531,7 @@ def plan(site, tests, shared, imported, within):
     return sorted(order, key=cost), sum(tests[name][0] for name in order)
 
 
-def judge(module, files, path, tree, chosen, options, folder, report):
+def judge(module, files, path, tree, chosen, options, folder):
     """{site: whether the tests caught it}."""
     answer = folder / "answer"
     _, status = os.waitpid(fork(lambda: Session(module, path, tree, chosen, options, answer).start(files)), 0)
@@ -543,7 +556,7 @@ def judge(module, files, path, tree, chosen, options, folder, report):
         if status in (BROKEN << 8, 5 << 8):
             raise SystemExit(f"{module}:{site.line} {site.what} could not be tried")
         verdict[site] = status != 0
-        report(site, status)
+        note_down(options, module, site, status)
     return verdict
 
 
@@ -569,12 +582,8 @@ def examine(module, options, folder):
     if options.line:
         chosen = [site for site in chosen if site.line in options.line]
 
-    def report(site, status):
-        if options.verbose:
-            print(f"  {module}:{site.line} {site.what}: {'caught' if status else 'SURVIVES'} ({status})", flush=True)
-
     files = [f"test_{name}.py" for name in names.split()]
-    verdict = judge(module, files, path, tree, chosen, options, folder, report)
+    verdict = judge(module, files, path, tree, chosen, options, folder)
     same, left = 0, []
     for site in chosen:
         if not verdict[site]:
@@ -594,7 +603,7 @@ def main():
     parser.add_argument("--within", type=float, default=1e9, help="only tests that take less: a first, quick look")
     parser.add_argument("--line", type=int, action="append", help="only the mutants of this line")
     parser.add_argument("--all", action="store_true", help="print the equivalent ones too, with their reasons")
-    parser.add_argument("--verbose", action="store_true", help="print every mutant")
+    parser.add_argument("--log", help="a file to which every verdict is added as it comes")
     options = parser.parse_args()
     unknown = set(options.modules) - set(MODULES)
     if unknown:
