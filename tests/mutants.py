@@ -23,7 +23,6 @@ import functools
 import gc
 import importlib
 import importlib.machinery
-import json
 import os
 import pathlib
 import pickle
@@ -94,6 +93,10 @@ DROPPED = {
     "sqrt", "abs", "square", "exp", "log", "log10", "log1p", "float", "tanh", "round", "clip", "ravel",
     "nan_to_num", "copy", "ascontiguousarray",
 }  # fmt: skip
+HEAVY = (
+    "hypothesis.extra.numpy", "matplotlib.pyplot", "matplotlib.font_manager", "sympy", "contourpy", "IPython",
+    "PIL.Image", "_pytest.main",
+)  # fmt: skip
 KEPT_KEYWORDS = {"strict", "maxsize", "dtype"}
 
 
@@ -608,7 +611,7 @@ def main():
     unknown = set(options.modules) - set(MODULES)
     if unknown:
         parser.error(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(MODULES)}")
-    for name in "hypothesis.extra.numpy matplotlib.pyplot matplotlib.font_manager sympy contourpy IPython PIL.Image _pytest.main".split():
+    for name in HEAVY:
         importlib.import_module(name)  # once, for all children
     os.chdir(TESTS.parent)
     sys.path.insert(0, str(TESTS.parent))
