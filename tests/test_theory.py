@@ -235,6 +235,15 @@ def test_fixed_points_in_closed_form():
     assert initlab.fixed_point("gelu", 1.5) == 0.0
 
 
+@pytest.mark.parametrize("sigma_b", [1e-5, 1e-3, 0.05, 30.0, 1e3, 1e6])
+@pytest.mark.parametrize("gain", [0.3, 0.9])
+def test_fixed_points_many_decades_away_in_closed_form(gain, sigma_b):
+    """sigma_b^2 / (1 - g^2) for linear, / (1 - g^2 / 2) for ReLU, from 1e-10 to 1e13."""
+    for name, kept in (("linear", 1.0), ("relu", 0.5)):
+        expected = sigma_b**2 / (1 - kept * gain**2)
+        assert initlab.fixed_point(name, gain, sigma_b) == pytest.approx(expected, rel=1e-9)
+
+
 def test_numbers_of_the_series():
     """tanh at gain 5/3 and 4, sigmoid under Xavier, the critical line of tanh, the fall like 1 / (2 l) at gain 1."""
     q = initlab.fixed_point("tanh", 5 / 3)
@@ -553,7 +562,7 @@ def scatter_in_loops(widths, names, orthonormal, z2, batch, sigma_b):
         return sum(v * (c**n + (n * (n - 1) * c ** (n - 2) * s / 2 if n > 1 else 0.0)) for n, v in enumerate(k))
 
     cs, corr, spread = [None], 0.0, 1 / widths[0]
-    a, z, pull, shared = [2 * one / widths[0]], [0.0], [math.nan], []
+    a, z, pull = [2 * one / widths[0]], [0.0], [math.nan]
     for n in range(1, depth + 1):
         corr, spread = 1 - free[n] * (1 - corr), free[n] ** 2 * spread
         cs.append((corr, spread))
@@ -659,6 +668,21 @@ def test_moments_against_quadrature_and_differences(name, q):
         assert fourth == pytest.approx(quadrature(lambda z, f=f: f(z) ** 4, q) / second**2, rel=1e-8)
         assert power_series(series, 1.0) == pytest.approx(fourth, rel=1e-6)
         assert series[0] == pytest.approx(1.0, rel=1e-9)
+
+
+def test_moments_are_shared_by_second_moments_close_together():
+    """One for every 5 % of q, below 0.01 for every factor of 2, none beyond 1e-12 and 1e12; one in all for ReLU."""
+    for q in (0.02, 1.0, 30.0):
+        at = math.exp(round(20 * math.log(q)) / 20)
+        assert theory.moments("tanh", at * 1.02) is theory.moments("tanh", at * 0.98)
+        assert theory.moments("tanh", at * 1.03) is not theory.moments("tanh", at)
+        assert theory.moments("tanh", at).pull == theory._moments_at(ACTIVATIONS["tanh"], at).pull
+    assert theory.moments("tanh", 2**-9 * 1.4) is theory.moments("tanh", 2**-9 / 1.4)
+    assert theory.moments("tanh", 2**-9 * 1.5) is not theory.moments("tanh", 2**-9)
+    for end, beyond in ((1e-12, 1e-14), (1e12, 1e14)):
+        assert theory.moments("tanh", beyond) is theory.moments("tanh", end)
+        assert theory.moments("tanh", end * 4) is not theory.moments("tanh", end / 4)
+    assert theory.moments("relu", 1e-3) is theory.moments("relu", 1.0)
 
 
 def test_a_correlated_pair_by_brute_force():
