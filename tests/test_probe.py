@@ -267,6 +267,18 @@ def test_probe_far_outside_single_precision(name, gain):
         np.testing.assert_allclose(getattr(found, field), [expected[field]], rtol=10 * ROUNDING, err_msg=field)
 
 
+def test_a_dead_probe_stays_dead_at_every_gain():
+    """One unit, one example: a negative weight ends the signal."""
+    probe = Probe(1, 6, batch=1)
+    np.testing.assert_array_equal(probe.x, Probe(1, 6, 0, batch=1).x)
+    net = MLP([1] * 7, "relu", "zeros", rng())
+    net.W[1:] = [2.0 * w for w in probe.unit]
+    expected, found = with_outer_products(net, probe.x, probe.dz), probe("relu", 6, 2.0)
+    assert expected["a2"][5] == expected["delta2"][1] == 0.0
+    for field in FIELDS:
+        np.testing.assert_allclose(getattr(found, field), [expected[field]], rtol=ROUNDING, err_msg=field)
+
+
 def test_probe_in_overflow_and_at_gain_zero():
     probe = Probe(4, 20, seed=6)
     assert not np.isfinite(probe("relu", 20, 1e100).z2[0, -1])

@@ -15,7 +15,7 @@ from initlab.activations import ACTIVATIONS, Activation
 QUIET = settings(deadline=None, max_examples=25, derandomize=True)
 NAMES = list(ACTIVATIONS)
 FIELDS = ("z2", "a2", "delta2", "dw2")
-QS = (1e-8, 1e-3, 0.1, 1.0, 3.0, 20.0, 1e4)
+QS = (1e-8, 1e-3, 0.1, 1.0, 3.0, 12.0, 20.0, 1e4)
 
 
 def quadrature(f, q):
@@ -604,7 +604,7 @@ def scatter_in_loops(widths, names, orthonormal, z2, batch, sigma_b):
         ("linear", "orthogonal", None, 0.0),
         ("linear", "orthogonal", "lecun_normal", 0.7),
         ("relu", "he_normal", "orthogonal", 0.0),
-        ("relu", ("he_normal", {"mode": "fan_out"}), None, 0.5),
+        ("relu", ("he_normal", {"mode": "fan_out"}), None, 1.0),
         ("tanh", ("xavier_normal", {"gain": 1.5}), None, 0.4),
         ("tanh", ("orthogonal", {"gain": 2.5}), "lecun_normal", 0.0),
         ("hardtanh", ("lecun_normal", {}), None, 0.0),
