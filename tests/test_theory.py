@@ -164,6 +164,10 @@ def test_gaussian_mean_of_what_is_known():
     assert initlab.gaussian_mean(np.cos) == pytest.approx(math.exp(-0.5), rel=1e-12)
 
 
+def test_an_integrand_that_overflows_gives_inf_without_a_warning():
+    assert initlab.gaussian_mean(np.exp, 1e6) == math.inf
+
+
 # --- gains ----------------------------------------------------------------------------------------------------------
 TABLE = {  # the series' table at q = 1: forward, backward, linearised rule, slope of the map
     "linear": (1.0, 1.0, 1.0, 1.0),
