@@ -100,9 +100,23 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("seen = *", "1.0 -> 2.0", "the scatter of a signal that is 0 or infinite"),
         ("for k in range(depth + 1):", "1 -> 0", "nothing asks for the output's covariances"),
     ],
+    "activations": [
+        ("tail*", "GtE -> Gt", "the two sides agree at 0"),
+        ("return np.where(x >= 0, tail, 2 - tail)", "GtE -> Gt", "the two sides agree at 0"),
+        ("return np.where(z >= 0, 1.0, e) / (1.0 + e)", "GtE -> Gt", "the two sides agree at 0"),
+        ("small = np.clip(x, -1, 1)", "1 -> 2", "only what lies within 1 is used"),
+        ("return np.where(np.abs(x) < 1, *", "Lt -> LtE", "the two pieces agree at 1, to single precision"),
+        ("return np.where(z > 0, z, *", "Gt -> GtE", "the two sides agree at 0"),
+        ("return *np.minimum(z, 0)*", "0 -> 1", "a guard against overflow on the side that is not used"),
+        ("return SELU_SCALE [*] np.where(z > 0, z, *", "Gt -> GtE", "the two sides agree at 0"),
+    ],
     "probe": [
+        ("z, z2[[]n] = measure(np.matmul*", "out= dropped", "the same numbers in another place"),
+        ("with self._lock*", "under= dropped", "numpy does not warn of underflow anyway"),
+        ("if not phi.homogeneous or gain == 0.0:", "Eq -> NotEq", "the shortcut gives what the run gives"),
         ("SINGLE = *", "1e*", "where double takes over: both are exact enough between"),
-        ("return wide is None or SINGLE*", "1 -> 0", "double precision where single would do"),
+        ("return wide is None or SINGLE*", "[01] -> [012]", "double precision where single would do"),
+        ("return wide is None or SINGLE*", "Lt -> LtE", NEVER),
         ("if not phi.homogeneous or gain == 0.0:", "0.0 -> 1.0", "the shortcut gives what the run gives"),
     ],
     "spectrum": [
@@ -475,7 +489,7 @@ class Session(Calm):
     def pytest_runtestloop(self, session):
         sys.settrace(None)
         threading.settrace(None)
-        folder, collected = self.answer.parent, set().union(*self.shared.values())
+        folder, early = self.answer.parent, self.imported.union(*self.shared.values())
 
         def note():
             sys.settrace(self.trace)
@@ -515,7 +529,7 @@ class Session(Calm):
             session.testsfailed = 1
             return True
         del plans[None]
-        quick = [site for site in self.chosen if plans[site][0] and not collected & {*site.span}]
+        quick = [site for site in self.chosen if plans[site][0] and not early & {*site.span}]
         open_still = (UNFIT << 8, BROKEN << 8)
         verdict = {}
         for site, status in in_children(work, quick, self.options.jobs):
