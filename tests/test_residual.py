@@ -290,6 +290,23 @@ def test_the_laws_of_skips_written_out():
     assert np.isnan(told.dw1[0]) and np.isnan(told.dw2).all()
 
 
+def test_every_matrix_is_its_draw_times_its_standard_deviation():
+    """Stem 1 / inputs, W1 2 / n, W2 second / n, head 1 / n; weight_scale multiplies the blocks' alone."""
+    net = ResidualNet("skip, He twice", 1, np.random.default_rng(18), width=6, inputs=3, outputs=2, weight_scale=1.5)
+    rng = np.random.default_rng(18)
+    for w, shape, std in zip(
+        net.W[1:],
+        ((6, 3), (6, 6), (6, 6), (2, 6)),
+        (math.sqrt(1 / 3), 1.5 * math.sqrt(2 / 6), 1.5 * math.sqrt(2 / 6), math.sqrt(1 / 6)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(w, std * rng.standard_normal(shape), rtol=1e-12)
+    for name in ("weight_scale", "scale", "eps"):
+        assert ResidualNet("plain", 1, rng, width=2, **{name: 0.0}).width == 2
+        with pytest.raises(ValueError, match=f"{name} must be at least 0"):
+            ResidualNet("plain", 1, rng, width=2, **{name: -1.0})
+
+
 def test_biases_of_a_net_with_a_head():
     rng = np.random.default_rng(17)
     net = ResidualNet("skip, He twice", 2, rng, width=4, inputs=3, outputs=2)
