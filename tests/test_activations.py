@@ -88,6 +88,7 @@ def test_values_at_zero(name):
     slope = {"relu": 0.0, "leaky_relu": 0.2, "sigmoid": 0.25, "gelu": 0.5, "silu": 0.5, "softplus": 0.5}
     slope |= {"selu": SCALE * ALPHA, "erf": 2 / math.sqrt(math.pi)}
     assert a.dphi(np.zeros(1))[0] == pytest.approx(slope.get(name, 1.0), rel=1e-14)
+    assert name != "hardtanh" or a.dphi(np.array([-1.0, 1.0])).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("name", NAMES)

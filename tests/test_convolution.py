@@ -100,6 +100,46 @@ def test_network_gradients_against_finite_differences(padding, strides):
                 assert slopes[n][at] == pytest.approx((up - down) / (2 * h), abs=1e-8)
 
 
+@pytest.mark.parametrize("padding", ["zero", "circular"])
+def test_second_moments_are_means_of_squares_one_example_at_a_time(padding):
+    """Strides and groups too: every map and every tap from `conv2d` and its way back, without an average inside."""
+    rng = np.random.default_rng(21)
+    kernels = [rng.standard_normal(shape) for shape in ((4, 3, 3, 3), (6, 2, 3, 3), (2, 6, 3, 3))]
+    strides, groups, x = [1, 2, 1], [1, 2, 1], rng.standard_normal((3, 5, 4, 2))
+    z, a = [None], [x]
+    for w, stride, group in zip(kernels, strides, groups, strict=True):
+        z.append(conv2d(a[-1], w, stride=stride, groups=group, padding=padding))
+        a.append(np.maximum(z[-1], 0))
+    a[-1] = z[-1]
+    dz = rng.standard_normal(z[-1].shape)
+    found = conv_maps(kernels, x, "relu", strides=strides, groups=groups, padding=padding, cotangent=dz)
+    for n in range(3, 0, -1):
+        options = dict(stride=strides[n - 1], groups=groups[n - 1], padding=padding)
+        each = [
+            conv2d_backward(dz[..., e : e + 1], a[n - 1][..., e : e + 1], kernels[n - 1], **options)[1] for e in (0, 1)
+        ]
+        np.testing.assert_allclose(found.dw2[n], np.mean(np.square(each), axis=(0, 1, 2)), rtol=1e-10)
+        np.testing.assert_allclose(found.delta2[n], np.mean(dz**2, axis=(0, 3)), rtol=1e-10)
+        np.testing.assert_allclose(found.z2[n], np.mean(z[n] ** 2, axis=(0, 3)), rtol=1e-10)
+        np.testing.assert_allclose(found.a2[n], np.mean(a[n] ** 2, axis=(0, 3)), rtol=1e-10)
+        if n > 1:
+            dz = conv2d_backward(dz, a[n - 1], kernels[n - 1], **options)[0] * (z[n - 1] > 0)
+    np.testing.assert_allclose(found.a2[0], np.mean(x**2, axis=(0, 3)), rtol=1e-10)
+    ahead = conv_maps(kernels, x, "relu", strides=strides, groups=groups, padding=padding)
+    assert ahead.delta2 == ahead.dw2 == found.dw2[:1] * 4
+    both = mean_maps([found, found])
+    assert both.z2[0] is None and len(both.z2) == 4
+    np.testing.assert_allclose(both.dw2[2], found.dw2[2], rtol=1e-12)
+    np.testing.assert_allclose(both.a2[0], found.a2[0], rtol=1e-12)
+
+
+def test_sizes_of_a_strided_network_round_up():
+    net = ConvNet([2, 3, 3], 5, "relu", "he_normal", np.random.default_rng(22), strides=[2, 2], classes=4)
+    assert net.sizes == [5, 3, 2] and net.W[-1].shape == (4, 12)
+    x = np.random.default_rng(23).standard_normal((50, 3))
+    assert net.forward(x).a[0].shape == (2, 5, 5, 3)
+
+
 def test_on_one_pixel_it_is_a_dense_network():
     rng = np.random.default_rng(4)
     net = ConvNet([3, 5, 4], 1, "relu", "he_normal", rng, kernel=1, classes=2)

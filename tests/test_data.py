@@ -194,3 +194,13 @@ def test_toy_sets_refuse_and_say_why(name, arguments, error, message):
 def test_spirals_need_turns(turns):
     with pytest.raises(ValueError, match=f"turns must be greater than 0.0, got {turns}"):
         spirals(10, rng(), turns=turns)
+
+
+def test_rings_are_filled_evenly_all_round():
+    """Without noise: mean 0 in both directions and equal squares, to five standard errors."""
+    x, y = circles(8000, np.random.default_rng(31), noise=0.0)
+    for label, radius in ((0, 0.5), (1, 1.2)):
+        ring = x[:, y == label] / radius
+        np.testing.assert_allclose(np.hypot(*ring), 1.0, rtol=1e-12)
+        assert np.abs(ring.mean(axis=1)).max() < 5 * np.sqrt(0.5 / ring.shape[1])
+        assert np.abs(np.mean(ring**2, axis=1) - 0.5).max() < 5 * np.sqrt(0.125 / ring.shape[1])

@@ -112,3 +112,14 @@ def test_it_leaves_its_network_alone_and_repeats(steps):
 def test_too_few_examples_are_refused():
     with pytest.raises(ValueError, match="positives"):
         FirstSteps(np.zeros((3, 50)), np.arange(50) < 10, np.random.default_rng(0))
+
+
+def test_just_enough_examples_are_enough():
+    """32 positives and 64 negatives by default; priors may be rounded to seven digits."""
+    rng = np.random.default_rng(1)
+    positive = np.arange(96) < 32
+    assert FirstSteps(rng.standard_normal((3, 96)), positive, rng).x.shape == (3, 96)
+    for short in (positive[1:], positive[:-1]):
+        with pytest.raises(ValueError, match="32 positives and 64 negatives are needed"):
+            FirstSteps(np.zeros((3, 95)), short, rng)
+    assert first_loss(0.0, [0.3333333] * 3) == pytest.approx(np.log(3), rel=1e-6)

@@ -200,6 +200,17 @@ def test_orthogonal_draws_are_uniform(shape):
     assert abs(fourth.mean() - 3 / (large * (large + 2))) < 5 * fourth.std() / math.sqrt(draws)
 
 
+@pytest.mark.parametrize("shape", [(6, 6), (7, 4), (4, 7)])
+def test_orthogonal_is_the_one_factor_whose_r_has_a_positive_diagonal(shape):
+    """Normal G = Q R, R upper triangular with a positive diagonal: there is exactly one such Q, and it is uniform."""
+    w = initlab.orthogonal(shape, rng(16))
+    assert w.flags.c_contiguous
+    q = w if shape[0] >= shape[1] else w.T
+    r = q.T @ rng(16).standard_normal(q.shape)
+    np.testing.assert_allclose(np.tril(r, -1), 0.0, atol=1e-13)
+    assert (np.diag(r) > 0).all()
+
+
 @pytest.mark.parametrize("shape", [(5, 5, 3), (6, 4, 3, 5), (4, 4, 1, 1)])
 def test_a_delta_orthogonal_layer_keeps_every_norm(shape):
     """The convolution is carried out, tap by tap, with circular padding."""
@@ -263,7 +274,7 @@ def test_initializer_makes_a_function_of_what_it_is_given():
 def test_prior_bias_of_one_rate():
     """log(pi / (1 - pi)); at 0.01 it is -4.595, and the first loss is the entropy 0.0560 instead of 0.6931."""
     b = initlab.prior_bias(0.01)
-    assert isinstance(b, float)
+    assert type(b) is float
     assert b == pytest.approx(-4.59511985, abs=1e-8)
     p = 1 / (1 + math.exp(-b))
     assert -(0.01 * math.log(p) + 0.99 * math.log(1 - p)) == pytest.approx(0.0560, abs=5e-5)
@@ -284,6 +295,10 @@ def test_softmax_of_prior_bias_is_the_priors(counts):
     b = initlab.prior_bias(pi.tolist())
     np.testing.assert_allclose(np.exp(b) / np.exp(b).sum(), pi, rtol=1e-12)
     np.testing.assert_allclose(b, [math.log(v) for v in pi], rtol=1e-14)
+
+
+def test_priors_may_be_rounded_to_seven_digits():
+    np.testing.assert_allclose(initlab.prior_bias([0.3333333, 0.3333333, 0.3333333]), math.log(0.3333333), rtol=1e-14)
 
 
 @pytest.mark.parametrize("pi", [0, 1, -0.1, 1.5, math.nan, [0.5, 0.0, 0.5], [0.5, 1.0]])

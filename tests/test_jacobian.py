@@ -37,6 +37,26 @@ def test_linear_circle_is_an_ellipse_with_the_axes_of_the_product():
     assert np.linalg.norm(found.circle, axis=0).min() == pytest.approx(short, rel=0.2)
 
 
+def test_the_circle_begins_in_the_first_quadrant_of_its_own_axes():
+    """Turned and mirrored, never bent: all distances between points stay, up to the gain."""
+    starts = []
+    for seed in range(6):
+        net = Jacobians(5, 3, "Gaussian", seed=seed)
+        found, image = net("linear", 3, 0.8), np.linalg.multi_dot(net.W[::-1]) @ net.plane
+        starts.append(found.circle[:, 0])
+        t = np.linspace(0, 2 * np.pi, 97)
+        image = 0.8**3 * image @ [np.cos(t), np.sin(t)] / np.sqrt(5)
+        np.testing.assert_allclose(found.circle.T @ found.circle, image.T @ image, atol=1e-12)
+    assert (np.array(starts) > 0).all()
+
+
+def test_defaults_and_a_very_small_circle():
+    """Seed 0 and gain 1; at gain 1e-3 tanh is linear, to 1e-6, however small the image is."""
+    net, same = Jacobians(5, 3, "Gaussian"), Jacobians(5, 3, "Gaussian", seed=0)
+    np.testing.assert_array_equal(net("tanh", 3).s, same("tanh", 3, 1.0).s)
+    assert net("tanh", 3, 1e-3).ratio == pytest.approx(net("linear", 3).ratio, rel=1e-4)
+
+
 def test_orthogonal_linear_keeps_the_circle():
     found = Jacobians(16, 30, "orthogonal")("linear", 30, 1.1)
     assert found.s == pytest.approx(1.1**30, rel=1e-9)

@@ -217,7 +217,7 @@ def test_underflow_is_zero():
 
 # --- the probe behind a slider --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("gain", [1.0, 0.3, 2.5])
+@pytest.mark.parametrize("gain", [1.0, 0.3, 2.0, 2.5])
 def test_probe_is_signal_with_scaled_weights(name, gain):
     probe = Probe(6, 5, seed=1, batch=4)
     net = MLP([6] * 5, name, "zeros", rng())
@@ -247,8 +247,9 @@ def test_probe_moves_through_the_same_networks():
     np.testing.assert_array_equal(first.dw2, again.dw2)
     np.testing.assert_array_equal(first.dw2, Probe(6, 8, seed=3)("tanh", 8, 1.3).dw2)
     assert not np.allclose(first.dw2[0, 1:], other.dw2[0, 1:])
+    kept = again.dw2.copy()
     first.dw2[:] = 0.0  # what a caller does to an answer stays with the caller
-    np.testing.assert_array_equal(probe("tanh", 8, 1.3).dw2, again.dw2)
+    np.testing.assert_array_equal(probe("tanh", 8, 1.3).dw2, kept)
     shallow = probe("tanh", 5, 1.3)
     assert shallow.z2.shape == (1, 6)
     np.testing.assert_array_equal(shallow.z2[0, 1:5], first.z2[0, 1:5])
@@ -278,6 +279,28 @@ def test_probe_far_outside_single_precision(name, gain):
     assert values.min() < 1e-40 or values.max() > 1e40  # squares there are beyond single precision
     for field in FIELDS:
         np.testing.assert_allclose(getattr(found, field), [expected[field]], rtol=10 * ROUNDING, err_msg=field)
+
+
+@pytest.mark.parametrize("gain", [1e-23, 1e25])
+def test_the_first_layer_may_leave_single_precision_already(gain):
+    probe = Probe(6, 3, seed=9, batch=4)
+    net = MLP([6] * 4, "sigmoid", "zeros", rng())
+    net.W[1:] = [gain * w for w in probe.unit]
+    expected, found = with_outer_products(net, probe.x, probe.dz), probe("sigmoid", 3, gain)
+    for field in FIELDS:
+        np.testing.assert_allclose(getattr(found, field), [expected[field]], rtol=ROUNDING, err_msg=field)
+
+
+def test_a_dead_probe_stays_dead_at_every_gain():
+    """One unit, one example: a negative weight ends the signal."""
+    probe = Probe(1, 6, batch=1)
+    np.testing.assert_array_equal(probe.x, Probe(1, 6, 0, batch=1).x)
+    net = MLP([1] * 7, "relu", "zeros", rng())
+    net.W[1:] = [2.0 * w for w in probe.unit]
+    expected, found = with_outer_products(net, probe.x, probe.dz), probe("relu", 6, 2.0)
+    assert expected["a2"][5] == expected["delta2"][1] == probe("relu", 6, 1e100).a2[0, 5] == 0.0
+    for field in FIELDS:
+        np.testing.assert_allclose(getattr(found, field), [expected[field]], rtol=ROUNDING, err_msg=field)
 
 
 def test_probe_in_overflow_and_at_gain_zero():

@@ -19,7 +19,9 @@ def test_gradients_against_finite_differences(activation, steps):
         return squared_error(net.forward(x).output, y)[0]
 
     trace = net.forward(x)
+    assert len(trace.z) == len(trace.a) == steps + 3
     grads = net.backward(trace, squared_error(trace.output, y)[1])
+    assert [g.shape for g in grads.W[1:]] == [w.shape for w in net.W[1:]]
     for n in (1, 2, 3):
         for at in [(0, 0), (1, 2), (-1, -1)]:
             kept, h = net.W[n][at], 1e-6
@@ -60,7 +62,7 @@ def test_it_trains_and_is_scored_like_any_network():
 @pytest.mark.parametrize("wrong", [{"sizes": (3, 5)}, {"steps": -1}, {"activation": "step"}, {"init": "nothing"}])
 def test_wrong_arguments(wrong):
     given = {"sizes": (3, 5, 2), "steps": 2, "activation": "tanh", "init": "orthogonal", **wrong}
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must|unknown"):
         Recurrent(**given, rng=np.random.default_rng(0))
 
 

@@ -254,6 +254,70 @@ def test_closed_forms_of_the_laws():
         law("plain", 0)
 
 
+def test_the_laws_of_norms_written_out():
+    """v is 1/2 - 1 / (2 pi) for batch norm and 1/2 for layer norm; the first norm of a plain stream divides by 1."""
+    for name, v in (("BatchNorm", 0.5 - 0.5 / math.pi), ("LayerNorm", 0.5)):
+        told, r = law(f"{name}, plain", 4, 0.7), 0.5 / v
+        np.testing.assert_allclose(told.x2, [1, 0.5, 0.5, 0.5, 0.5], rtol=1e-12)
+        np.testing.assert_allclose(told.delta2, [0.5 * r**3, r**3, r**2, r, 1], rtol=1e-12)
+        np.testing.assert_allclose(told.dw1[1:], told.delta2[1:] / (4 * 0.49), rtol=1e-12)
+        told, r = law(f"{name}, skip", 3, 0.6), 2 * 0.36
+        d3, d2 = 1.0, 1 + r / (2 * (1 + 2 * r * v))
+        d1 = d2 * (1 + r / (2 * (1 + r * v)))
+        np.testing.assert_allclose(told.x2, [1, 1 + r / 2, 1 + r, 1 + 3 * r / 2], rtol=1e-12)
+        np.testing.assert_allclose(told.delta2, [d1 * (1 + r / 2), d1, d2, d3], rtol=1e-12)
+        np.testing.assert_allclose(told.dw1[1:], [r * d / 4 for d in (d1, d2, d3)], rtol=1e-12)
+        passed = (
+            0.5 / math.pi if name == "BatchNorm" else 0.0
+        )  # the mean of relu, squared: batch norm lets none through
+        np.testing.assert_allclose(told.dw2[1:], [0.36 * (d / 2 - (d - 1) * passed) for d in (d1, d2, d3)], rtol=1e-12)
+
+
+def test_the_laws_of_skips_written_out():
+    told, a = law("skip, one matrix", 3, 0.7), 0.7
+    q1, m1 = 1 + a**2, a / math.sqrt(math.pi)
+    q2 = (1 + a**2) * q1 + 2 * a * m1 * math.sqrt(q1 / math.pi)
+    np.testing.assert_allclose(told.x2[:3], [1, q1, q2], rtol=1e-12)
+    np.testing.assert_allclose(told.delta2, [q1**3, q1**2, q1, 1], rtol=1e-12)
+    np.testing.assert_allclose(told.dw1[1:], a**2 * told.delta2[1:] * told.x2[:-1] / 2, rtol=1e-12)
+    told, g = law("skip, He twice", 3, 0.7), 1 + 2 * 0.49
+    np.testing.assert_allclose(told.x2, [1, g, g**2, g**3], rtol=1e-12)
+    np.testing.assert_allclose(told.delta2, [g**3, g**2, g, 1], rtol=1e-12)
+    np.testing.assert_allclose(told.dw1[1:], [0.49 * g**2] * 3, rtol=1e-12)
+    np.testing.assert_allclose(told.dw2[1:], [0.49 * g**2] * 3, rtol=1e-12)
+    told = law("plain", 3, 0.7)
+    np.testing.assert_allclose(told.dw1[1:], [0.49**2 / 2] * 3, rtol=1e-12)
+    assert np.isnan(told.dw1[0]) and np.isnan(told.dw2).all()
+
+
+def test_every_matrix_is_its_draw_times_its_standard_deviation():
+    """Stem 1 / inputs, W1 2 / n, W2 second / n, head 1 / n; weight_scale multiplies the blocks' alone."""
+    net = ResidualNet("skip, He twice", 1, np.random.default_rng(18), width=6, inputs=3, outputs=2, weight_scale=1.5)
+    rng = np.random.default_rng(18)
+    for w, shape, std in zip(
+        net.W[1:],
+        ((6, 3), (6, 6), (6, 6), (2, 6)),
+        (math.sqrt(1 / 3), 1.5 * math.sqrt(2 / 6), 1.5 * math.sqrt(2 / 6), math.sqrt(1 / 6)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(w, std * rng.standard_normal(shape), rtol=1e-12)
+    for name in ("weight_scale", "scale", "eps"):
+        assert ResidualNet("plain", 1, rng, width=2, **{name: 0.0}).width == 2
+        with pytest.raises(ValueError, match=f"{name} must be at least 0"):
+            ResidualNet("plain", 1, rng, width=2, **{name: -1.0})
+
+
+def test_biases_of_a_net_with_a_head():
+    rng = np.random.default_rng(17)
+    net = ResidualNet("skip, He twice", 2, rng, width=4, inputs=3, outputs=2)
+    assert [b.tolist() for b in net.b[1:]] == [[]] * 5 + [[0.0, 0.0]]
+    dz = rng.standard_normal((2, 5))
+    found = net.backward(net.forward(rng.standard_normal((3, 5))), dz).b[1:]
+    assert [b.size for b in found] == [0] * 5 + [2]
+    np.testing.assert_allclose(found[-1], dz.sum(axis=1), rtol=1e-12)
+    assert ResidualNet("plain", 1, rng).W[1].shape == (64, 64)
+
+
 def test_homogeneous_nets_keep_delta_times_x():
     rng = np.random.default_rng(13)
     for kind in ("plain", "skip, W2 at 1/n", "skip, one matrix"):

@@ -62,7 +62,27 @@ def test_against_drawn_matrices(gaussian, relu, depth):
     assert np.cumsum(spectrum(edges, depth, gaussian=gaussian, relu=relu)) == pytest.approx(measured, abs=0.02)
 
 
-@pytest.mark.parametrize("edges, depth", [([0.0], 3), ([0.0, 0.0], 3), ([[0.0, 1.0]], 3), ([0.0, 1.0], 0)])
+@pytest.mark.parametrize("gaussian, relu", KINDS)
+@pytest.mark.parametrize("depth", [3, 6])
+def test_shares_of_fine_bins_have_the_moments(gaussian, relu, depth):
+    """E[s^2] = 1 and E[s^4] = 1 + L for Gaussian matrices, + L for masks, as sums over bins of log10 s."""
+    edges = np.linspace(-4, 1.2, 8001)
+    shares = spectrum(edges, depth, gaussian=gaussian, relu=relu)[1:]
+    square = 100 ** ((edges[1:] + edges[:-1]) / 2)
+    assert shares @ square == pytest.approx(1, rel=1e-3)
+    assert shares @ square**2 == pytest.approx(1 + depth * (gaussian + relu), rel=3e-3)
+
+
+def test_a_value_on_an_edge_lies_below_it():
+    """Orthogonal: s = 1, or with one mask 0 and sqrt 2; two edges are enough, and may be whole numbers."""
+    assert spectrum([-1, 0, 1], 4, gaussian=False, relu=False).tolist() == [0.0, 1.0, 0.0]
+    assert spectrum([0.0, 0.12, math.log10(2) / 2], 1, gaussian=False, relu=True).tolist() == [0.5, 0.0, 0.5]
+    assert spectrum([-1, 1], 4, gaussian=False, relu=False).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "edges, depth", [([0.0], 3), ([0.0, 0.0], 3), ([[0.0, 1.0]], 3), ([0.0, 1.0], 0), ([0.0, 2.0, 1.0], 3)]
+)
 def test_wrong_arguments(edges, depth):
     with pytest.raises(ValueError):
         spectrum(edges, depth, gaussian=True, relu=True)

@@ -15,7 +15,7 @@ from initlab.activations import ACTIVATIONS, Activation
 QUIET = settings(deadline=None, max_examples=25, derandomize=True)
 NAMES = list(ACTIVATIONS)
 FIELDS = ("z2", "a2", "delta2", "dw2")
-QS = (1e-8, 1e-3, 0.1, 1.0, 3.0, 20.0, 1e4)
+QS = (1e-8, 1e-3, 0.1, 1.0, 3.0, 12.0, 20.0, 1e4)
 
 
 def quadrature(f, q):
@@ -164,6 +164,10 @@ def test_gaussian_mean_of_what_is_known():
     assert initlab.gaussian_mean(np.cos) == pytest.approx(math.exp(-0.5), rel=1e-12)
 
 
+def test_an_integrand_that_overflows_gives_inf_without_a_warning():
+    assert initlab.gaussian_mean(np.exp, 1e6) == math.inf
+
+
 # --- gains ----------------------------------------------------------------------------------------------------------
 TABLE = {  # the series' table at q = 1: forward, backward, linearised rule, slope of the map
     "linear": (1.0, 1.0, 1.0, 1.0),
@@ -233,6 +237,15 @@ def test_fixed_points_in_closed_form():
     assert initlab.fixed_point("tanh", 1.0) == initlab.fixed_point("tanh", 0.5) == 0.0
     assert initlab.fixed_point("gelu", 1.6) == math.inf  # a repelling fixed point near 1
     assert initlab.fixed_point("gelu", 1.5) == 0.0
+
+
+@pytest.mark.parametrize("sigma_b", [1e-5, 1e-3, 0.05, 30.0, 1e3, 1e6])
+@pytest.mark.parametrize("gain", [0.3, 0.9])
+def test_fixed_points_many_decades_away_in_closed_form(gain, sigma_b):
+    """sigma_b^2 / (1 - g^2) for linear, / (1 - g^2 / 2) for ReLU, from 1e-10 to 1e13."""
+    for name, kept in (("linear", 1.0), ("relu", 0.5)):
+        expected = sigma_b**2 / (1 - kept * gain**2)
+        assert initlab.fixed_point(name, gain, sigma_b) == pytest.approx(expected, rel=1e-9)
 
 
 def test_numbers_of_the_series():
@@ -543,6 +556,79 @@ def test_networks_scatter_as_predicted(name, init, output_init, widths, batch):
         assert np.abs(below - 0.5).max() < 5 * 0.5 / math.sqrt(nets) + 0.06, field
 
 
+def scatter_in_loops(widths, names, orthonormal, z2, batch, sigma_b):
+    """The first-order law of the logs of z2, a2, delta2 and dw2 once more, for one layer and one pair at a time."""
+    depth, one = len(widths) - 1, 1 / batch
+    m = [None] + [theory.moments(name, q) for name, q in zip(names, z2[1:], strict=True)]
+    free = [math.nan] + [1 - sigma_b**2 / q for q in z2[1:]]
+
+    def series(k, c, s=0.0):  # E[sum_n k[n] C^n] for a correlation C of mean c and variance s
+        return sum(v * (c**n + (n * (n - 1) * c ** (n - 2) * s / 2 if n > 1 else 0.0)) for n, v in enumerate(k))
+
+    cs, corr, spread = [None], 0.0, 1 / widths[0]
+    a, z, pull = [2 * one / widths[0]], [0.0], [math.nan]
+    for n in range(1, depth + 1):
+        corr, spread = 1 - free[n] * (1 - corr), free[n] ** 2 * spread
+        cs.append((corr, spread))
+        own = 2 * (one + (1 - one) * (corr**2 + spread)) / widths[n]
+        noise = (one * m[n].fourth + (1 - one) * series(m[n].forward, corr, spread) - 1) / widths[n]
+        pull.append(m[n].pull * free[n] if n < depth else free[n])
+        if orthonormal[n - 1] and widths[n] >= widths[n - 1] and sigma_b == 0:
+            own, noise = 0.0, max(noise - m[n].pull ** 2 * own, 0.0)
+        z.append(free[n] ** 2 * a[-1] + math.log1p(own))
+        a.append(pull[n] ** 2 * a[-1] + math.log1p(noise))
+        value, slope = series(m[n].overlap, corr, spread), sum(k * v * corr ** max(k - 1, 0)
+                                                               for k, v in enumerate(m[n].overlap))  # fmt: skip
+        corr = min(value, 1.0)
+        spread = min(slope**2 * spread + (1 - corr**2) ** 2 / widths[n], 1 - corr**2)
+
+    def together(j, k):  # covariance of log a2 of two layers: what happens in the lower one reaches the upper one
+        j, k = min(j, k), max(j, k)
+        return a[j] * math.prod(pull[j + 1 : k + 1])
+
+    delta, dw = [math.nan] * depth + [2 * one / widths[depth]], [math.nan] * (depth + 1)
+    spread, own = 1 / widths[depth], delta[depth]
+    for n in range(depth, 0, -1):
+        if n < depth:
+            joint = one * 3 * m[n].dfourth + (1 - one) * (1 + 2 * spread) * series(m[n].backward, *cs[n])
+            kept = orthonormal[n] and widths[n] >= widths[n + 1]
+            own += math.log1p(max((joint - 1 - (2 * (one + (1 - one) * spread) if kept else 0.0)) / widths[n], 0.0))
+            spread = min(min(series(m[n].slopes, *cs[n]), 1.0) ** 2 * spread + 1 / widths[n], 1.0)
+        tilts = {k - 1: m[k].tilt * free[k] for k in range(n, depth)}  # chi of layer k through log a2 of layer k - 1
+        delta[n] = own + sum(u * v * together(j, k) for j, u in tilts.items() for k, v in tilts.items())
+        dw[n] = delta[n] + a[n - 1] + 2 * sum(u * together(j, n - 1) for j, u in tilts.items())
+    return {"z2": z, "a2": a, "delta2": delta, "dw2": dw}
+
+
+@pytest.mark.parametrize("batch", [1, 3, 50])
+@pytest.mark.parametrize(
+    ("name", "init", "output_init", "sigma_b"),
+    [
+        ("linear", "lecun_normal", None, 0.0),
+        ("linear", "orthogonal", None, 0.0),
+        ("linear", "orthogonal", "lecun_normal", 0.7),
+        ("relu", "he_normal", "orthogonal", 0.0),
+        ("relu", ("he_normal", {"mode": "fan_out"}), None, 1.0),
+        ("tanh", ("xavier_normal", {"gain": 1.5}), None, 0.4),
+        ("tanh", ("orthogonal", {"gain": 2.5}), "lecun_normal", 0.0),
+        ("hardtanh", ("lecun_normal", {}), None, 0.0),
+        ("sigmoid", ("orthogonal", {"gain": 3.0}), None, 0.3),
+        ("gelu", ("lecun_normal", {}), "orthogonal", 0.2),
+    ],
+)
+def test_the_scatter_is_its_law_layer_by_layer(name, init, output_init, sigma_b, batch):
+    widths = [7, 12, 12, 5, 9, 9, 4, 4]
+    found = initlab.predict(widths, name, init, output_init=output_init, batch=batch, sigma_b=sigma_b, x2=1.3)
+    exact = [(init[0] if isinstance(init, tuple) else init) == "orthogonal"] * 6
+    exact.append((output_init or exact[0] * "orthogonal") == "orthogonal")
+    scale = np.ones(8) if sigma_b == 0 and name in ("relu", "linear") else found.z2
+    expected = scatter_in_loops(widths, [name] * 6 + ["linear"], exact, scale, batch, sigma_b)
+    for field in FIELDS:
+        first = 0 if field == "a2" else 1
+        np.testing.assert_allclose(found.log_std[field][first:] ** 2, expected[field][first:], rtol=1e-9, err_msg=field)
+        assert found.log_std[field][0] == (math.sqrt(2 / (7 * batch)) if field == "a2" else 0.0)
+
+
 def test_more_examples_scatter_less_and_one_example_most():
     one, many, most = (initlab.predict([64] * 9, "tanh", "xavier_normal", batch=b).log_std for b in (1, 64, 4096))
     for field in FIELDS:
@@ -586,6 +672,21 @@ def test_moments_against_quadrature_and_differences(name, q):
         assert fourth == pytest.approx(quadrature(lambda z, f=f: f(z) ** 4, q) / second**2, rel=1e-8)
         assert power_series(series, 1.0) == pytest.approx(fourth, rel=1e-6)
         assert series[0] == pytest.approx(1.0, rel=1e-9)
+
+
+def test_moments_are_shared_by_second_moments_close_together():
+    """One for every 5 % of q, below 0.01 for every factor of 2, none beyond 1e-12 and 1e12; one in all for ReLU."""
+    for q in (0.02, 1.0, 30.0):
+        at = math.exp(round(20 * math.log(q)) / 20)
+        assert theory.moments("tanh", at * 1.02) is theory.moments("tanh", at * 0.98)
+        assert theory.moments("tanh", at * 1.03) is not theory.moments("tanh", at)
+        assert theory.moments("tanh", at).pull == theory._moments_at(ACTIVATIONS["tanh"], at).pull
+    assert theory.moments("tanh", 2**-9 * 1.4) is theory.moments("tanh", 2**-9 / 1.4)
+    assert theory.moments("tanh", 2**-9 * 1.5) is not theory.moments("tanh", 2**-9)
+    for end, beyond in ((1e-12, 1e-14), (1e12, 1e14)):
+        assert theory.moments("tanh", beyond) is theory.moments("tanh", end)
+        assert theory.moments("tanh", end * 4) is not theory.moments("tanh", end / 4)
+    assert theory.moments("relu", 1e-3) is theory.moments("relu", 1.0)
 
 
 def test_a_correlated_pair_by_brute_force():

@@ -236,6 +236,13 @@ def test_no_steps_leave_the_network_alone():
     assert history.loss == [] and history.diverged is None and net.W[1][0, 0] == 2.0
 
 
+def test_losses_and_accuracies_are_python_floats():
+    net = MLP([3, 4, 2], "relu", "he_normal", np.random.default_rng(0))
+    x, y = np.random.default_rng(1).standard_normal((3, 8)), np.arange(8) % 2
+    assert type(train(net, x, y, steps=1, lr=0.1, rng=np.random.default_rng(2)).loss[0]) is float
+    assert type(accuracy(net, x, y)) is float
+
+
 def test_divergence_stops_without_a_warning():
     """lr 1e3 multiplies the error by about 5000 a step: it leaves the range of float64 after some forty steps."""
     net = one_weight()
