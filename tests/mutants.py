@@ -119,6 +119,13 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("return wide is None or SINGLE*", "Lt -> LtE", NEVER),
         ("if not phi.homogeneous or gain == 0.0:", "0.0 -> 1.0", "the shortcut gives what the run gives"),
     ],
+    "residual": [
+        ("b = [[]None] + *", "zeros -> ones", "arrays without entries"),
+        ("passed = np.full(depth + 1, 1.0)*", "1.0 -> 2.0", "every entry that is read is set below"),
+        ("x2, v = np.ones(depth + 1), *", "1 -> 2", "an entry of v that nobody reads"),
+        ("x2, passed[[]1:] = *", "1 -> [02]", "the loop above gives the same, or nobody reads it"),
+        ("back = back [*] (y > 0)", "Gt -> GtE", NEVER),
+    ],
     "spectrum": [
         ("_ANGLES = *", "602 -> 603", "one point more on a grid of 600"),
         ("_ANGLES = *", "[12] -> [0123]", "where the points of the grid lie, and whether the two at its ends count"),
