@@ -73,6 +73,7 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("while (outside := *", "Gt -> GtE", NEVER),
         ("return np.zeros(_shape(shape))", "return 2 [*]", "twice 0 is 0"),
         ("q [*]= np.where(np.diag(r) < 0, -1.0, 1.0)", "Lt -> LtE", NEVER),
+        ("q [*]= np.where(np.diag(r) < 0, -1.0, 1.0)", "Mult -> Div", "a sign is its own inverse"),
     ],
     "theory": [
         ("_NODES, _WEIGHTS = *", "16 -> 17", FINE),
@@ -98,6 +99,11 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("with np.errstate(over=*", "invalid= dropped", "inf times 0 needs a thousand layers of one unit"),
         ("free = 1.0 - *", "0.0 -> 1.0", "the scatter of a signal that is 0"),
         ("seen = *", "1.0 -> 2.0", "the scatter of a signal that is 0 or infinite"),
+        ("if not kinks and root_q <= 4:", "*", "the rule for kinks is exact to rounding without them"),
+        ("return _SMOOTH[2 if root_q <= 2 else 4]", "2 -> [13]", "both rules serve near the limit"),
+        ("at = [k / root_q *", "[LG]t -> *E", NEVER),
+        ("fine = *", "4 -> 5", FINE),
+        ("fine = *", "1000 -> 1001", FINE),
         ("for k in range(depth + 1):", "1 -> 0", "nothing asks for the output's covariances"),
     ],
     "activations": [
