@@ -125,6 +125,15 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("return wide is None or SINGLE*", "Lt -> LtE", NEVER),
         ("if not phi.homogeneous or gain == 0.0:", "0.0 -> 1.0", "the shortcut gives what the run gives"),
     ],
+    "convolution": [
+        ("if w.ndim != 4 or w.shape[[]2] != *", "2 -> 3", "a kernel that passes is square"),
+        ("return w.shape[[]2]", "2 -> 3", "a kernel that passes is square"),
+        ("k = patches.shape[[]1]", "1 -> 2", "a kernel that passes is square"),
+        ("k = w.shape[[]2]", "2 -> 3", "a kernel that passes is square"),
+        ("if stride == 1: *", "if left out", "the other way gives the same, slower"),
+        ("if stride == 1: *", "1 -> 0", "the other way gives the same, slower"),
+        ("out = np.zeros((channels, height + 2 [*] r, *", "2 -> 3", "more zeros at a far end that nobody reads"),
+    ],
     "residual": [
         ("b = [[]None] + *", "zeros -> ones", "arrays without entries"),
         ("passed = np.full(depth + 1, 1.0)*", "1.0 -> 2.0", "every entry that is read is set below"),
@@ -310,7 +319,7 @@ def sites(tree, left_out):
     number_of = {id(node): k for k, node in enumerate(ast.walk(tree))}
     found = []
 
-    def visit(node, span, header):
+    def visit(node, span, header, reshaped=False):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in left_out:
             return
         if isinstance(node, ast.Assign) and any(getattr(t, "id", "__all__") in left_out for t in node.targets):
@@ -329,13 +338,16 @@ def sites(tree, left_out):
                 header = range(node.body[0].lineno, node.end_lineno + 1)
         for k, (what, _) in enumerate(changes(node)):
             found.append(Site(number_of[id(node)], k, what, node.lineno, span, header))
+        if isinstance(node, ast.UnaryOp) and isinstance(getattr(node.operand, "value", None), int) and reshaped:
+            return  # any negative number is the size left over
+        reshaped = isinstance(node, ast.Call) and called(node) == "reshape"
         for name, value in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list") or isinstance(node, ast.Raise):
                 continue
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     inside = isinstance(node, ast.FunctionDef) and name == "body"
-                    visit(child, span, None if inside else header)
+                    visit(child, span, None if inside else header, reshaped)
 
     visit(tree, range(0), None)
     return found

@@ -133,6 +133,16 @@ def test_second_moments_are_means_of_squares_one_example_at_a_time(padding):
     np.testing.assert_allclose(both.a2[0], found.a2[0], rtol=1e-12)
 
 
+def test_kernels_are_square_and_groups_at_least_one():
+    x = np.zeros((2, 5, 5, 1))
+    for shape in ((2, 2, 3, 5), (2, 2, 5, 3), (2, 2, 2, 2), (2, 2, 3)):
+        with pytest.raises(ValueError, match="odd k, got"):
+            conv2d(x, np.zeros(shape))
+    for name in ("groups", "stride"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got -1"):
+            conv2d(x, np.zeros((2, 2, 3, 3)), **{name: -1})
+
+
 def test_sizes_of_a_strided_network_round_up():
     net = ConvNet([2, 3, 3], 5, "relu", "he_normal", np.random.default_rng(22), strides=[2, 2], classes=4)
     assert net.sizes == [5, 3, 2] and net.W[-1].shape == (4, 12)
