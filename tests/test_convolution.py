@@ -176,6 +176,25 @@ def test_a_generator_draws_the_cotangent_and_maps_have_means():
             conv_maps(w, x, "relu", **wrong)
 
 
+def test_a_probe_cuts_and_scales_what_it_has_drawn():
+    found, same = ConvProbe(3, 2), ConvProbe(3, 2, 0)
+    assert found.x.shape == (3, 8, 8, 2) and found.unit.shape == (2, 3, 3, 5, 5)
+    np.testing.assert_array_equal(found.x, same.x)
+    for k in (1, 3, 5):
+        middle = found.unit[:, :, :, (5 - k) // 2 : (5 + k) // 2, (5 - k) // 2 : (5 + k) // 2]
+        np.testing.assert_allclose(found._weights(k, False), middle / np.sqrt(3 * k * k), rtol=1e-6)
+        delta = found._weights(k, True)
+        assert delta.shape == (2, 3, 3, k, k) and np.count_nonzero(delta) == 18
+        np.testing.assert_array_equal(delta[..., k // 2, k // 2], found.middle)
+    for name, gain in (("relu", 2**0.5), ("linear", 1.0), ("leaky_relu", 0.52**-0.5)):
+        assert found._at_own_gain(initlab.activation(name), 2, 8, 3, "zero", False)[0] == pytest.approx(gain, rel=1e-6)
+    for wrong, message in (({"kernel": 2}, "unknown kernel"), ({"size": 9}, "depth and size must be")):
+        with pytest.raises(ValueError, match=message):
+            found("relu", 2, 1.0, **wrong)
+    with pytest.raises(ValueError, match="gain must be at least 0"):
+        found("relu", 2, -1.0)
+
+
 def test_sizes_of_a_strided_network_round_up():
     net = ConvNet([2, 3, 3], 5, "relu", "he_normal", np.random.default_rng(22), strides=[2, 2], classes=4)
     assert net.sizes == [5, 3, 2] and net.W[-1].shape == (4, 12)
