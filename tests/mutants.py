@@ -78,6 +78,10 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
     "theory": [
         ("_NODES, _WEIGHTS = *", "16 -> 17", FINE),
         ("_GRADED = *", "*", FINE),
+        ("_EDGES = *", "1 -> 2", FINE),
+        ("_SMOOTH = *", "10.0 -> 20.0", FINE),
+        ("_SMOOTH = *", "2 -> 3", FINE),
+        ("def _quadrature(*", "0.0 -> 1.0", "every caller says it"),
         ("z = (centres*", "Add -> Sub", "the nodes and their weights are symmetric"),
         ("def _quadrature(*", "True -> False", "every caller says it"),
         ("return _SMOOTH[2 if root_q <= 2 else 4]", "LtE -> Lt", "both rules serve at the limit"),
@@ -88,6 +92,7 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("at = np.array([[]-1e-7, 0.0, 1e-7])", "1e-07 -> *", "the step of a one-sided look"),
         ("if abs(right - left) > 1e-5:", "Gt -> GtE", NEVER),
         ("if abs(start := excess(1.0)) < 1e-13:", "Lt -> LtE", NEVER),
+        ("step, low, high = *", "Gt -> GtE", NEVER),
         ("step, low, high = *", "1.0* -> 2*", "another bracket for the same bisection"),
         ("low, high = high, high [*] (step*", "*", "how fast the search goes outwards"),
         ("if not 1e-12 < high < 1e30:", "Lt -> LtE", NEVER),
