@@ -133,6 +133,68 @@ def test_second_moments_are_means_of_squares_one_example_at_a_time(padding):
     np.testing.assert_allclose(both.a2[0], found.a2[0], rtol=1e-12)
 
 
+def test_kernels_are_square_and_groups_at_least_one():
+    x = np.zeros((2, 5, 5, 1))
+    for shape in ((2, 2, 3, 5), (2, 2, 5, 3), (2, 2, 2, 2), (2, 2, 3)):
+        with pytest.raises(ValueError, match="odd k, got"):
+            conv2d(x, np.zeros(shape))
+    for name in ("groups", "stride"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1, got -1"):
+            conv2d(x, np.zeros((2, 2, 3, 3)), **{name: -1})
+
+
+def test_defaults_are_zeros_around_stride_1_and_ten_classes():
+    rng = np.random.default_rng(24)
+    x, w = rng.standard_normal((2, 5, 5, 3)), rng.standard_normal((4, 2, 3, 3))
+    told, dz = dict(stride=1, groups=1, padding="zero"), rng.standard_normal((4, 5, 5, 3))
+    np.testing.assert_array_equal(conv2d(x, w), conv2d(x, w, **told))
+    for ours, theirs in zip(conv2d_backward(dz, x, w), conv2d_backward(dz, x, w, **told), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    net = ConvNet([2, 4], 5, "relu", "he_normal", rng)
+    assert (net.padding, net.sizes, [v.shape for v in net.W[1:]]) == ("zero", [5, 5], [(4, 2, 3, 3), (10, 100)])
+    trace = net.forward(rng.standard_normal((50, 3)))
+    assert [v.shape[0] for v in trace.a] == [2, 4, 10] and len(trace.z) == 3
+    with pytest.raises(TypeError, match="rng must be"):
+        ConvNet([2, 4], 5, "relu", "he_normal", 0)
+
+
+def test_a_generator_draws_the_cotangent_and_maps_have_means():
+    rng = np.random.default_rng(25)
+    x, w = rng.standard_normal((2, 5, 5, 3)), [rng.standard_normal((4, 2, 3, 3))]
+    drawn = conv_maps(w, x, "relu", cotangent=np.random.default_rng(26))
+    given = conv_maps(w, x, "relu", cotangent=np.random.default_rng(26).standard_normal((4, 5, 5, 3)), padding="zero")
+    for field in ("z2", "a2", "delta2", "dw2"):
+        np.testing.assert_array_equal(getattr(drawn, field)[1], getattr(given, field)[1])
+    np.testing.assert_allclose(drawn.mean("z2"), [np.nan, drawn.z2[1].sum() / 25], rtol=1e-12)
+    np.testing.assert_allclose(drawn.mean("dw2"), [np.nan, drawn.dw2[1].sum() / 9], rtol=1e-12)
+    for wrong, message in (
+        (dict(strides=[1, 1]), "strides and groups must be"),
+        (dict(groups=[1, 1]), "strides and groups must be"),
+        (dict(cotangent=np.ones((4, 5, 5, 2))), "cotangent must have"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            conv_maps(w, x, "relu", **wrong)
+
+
+def test_a_probe_cuts_and_scales_what_it_has_drawn():
+    found, same = ConvProbe(3, 2), ConvProbe(3, 2, 0)
+    assert found.x.shape == (3, 8, 8, 2) and found.unit.shape == (2, 3, 3, 5, 5)
+    np.testing.assert_array_equal(found.x, same.x)
+    for k in (1, 3, 5):
+        middle = found.unit[:, :, :, (5 - k) // 2 : (5 + k) // 2, (5 - k) // 2 : (5 + k) // 2]
+        np.testing.assert_allclose(found._weights(k, False), middle / np.sqrt(3 * k * k), rtol=1e-6)
+        delta = found._weights(k, True)
+        assert delta.shape == (2, 3, 3, k, k) and np.count_nonzero(delta) == 18
+        np.testing.assert_array_equal(delta[..., k // 2, k // 2], found.middle)
+    for name, gain in (("relu", 2**0.5), ("linear", 1.0), ("leaky_relu", 0.52**-0.5)):
+        assert found._at_own_gain(initlab.activation(name), 2, 8, 3, "zero", False)[0] == pytest.approx(gain, rel=1e-6)
+    for wrong, message in (({"kernel": 2}, "unknown kernel"), ({"size": 9}, "depth and size must be")):
+        with pytest.raises(ValueError, match=message):
+            found("relu", 2, 1.0, **wrong)
+    with pytest.raises(ValueError, match="gain must be at least 0"):
+        found("relu", 2, -1.0)
+
+
 def test_sizes_of_a_strided_network_round_up():
     net = ConvNet([2, 3, 3], 5, "relu", "he_normal", np.random.default_rng(22), strides=[2, 2], classes=4)
     assert net.sizes == [5, 3, 2] and net.W[-1].shape == (4, 12)

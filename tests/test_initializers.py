@@ -203,12 +203,13 @@ def test_orthogonal_draws_are_uniform(shape):
 @pytest.mark.parametrize("shape", [(6, 6), (7, 4), (4, 7)])
 def test_orthogonal_is_the_one_factor_whose_r_has_a_positive_diagonal(shape):
     """Normal G = Q R, R upper triangular with a positive diagonal: there is exactly one such Q, and it is uniform."""
-    w = initlab.orthogonal(shape, rng(16))
-    assert w.flags.c_contiguous
-    q = w if shape[0] >= shape[1] else w.T
-    r = q.T @ rng(16).standard_normal(q.shape)
-    np.testing.assert_allclose(np.tril(r, -1), 0.0, atol=1e-13)
-    assert (np.diag(r) > 0).all()
+    for seed in range(16, 26):
+        w = initlab.orthogonal(shape, rng(seed))
+        assert w.flags.c_contiguous
+        q = w if shape[0] >= shape[1] else w.T
+        r = q.T @ rng(seed).standard_normal(q.shape)
+        np.testing.assert_allclose(np.tril(r, -1), 0.0, atol=1e-13)
+        assert (np.diag(r) > 0).all()
 
 
 @pytest.mark.parametrize("shape", [(5, 5, 3), (6, 4, 3, 5), (4, 4, 1, 1)])

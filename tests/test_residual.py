@@ -280,6 +280,9 @@ def test_the_laws_of_skips_written_out():
     np.testing.assert_allclose(told.x2[:3], [1, q1, q2], rtol=1e-12)
     np.testing.assert_allclose(told.delta2, [q1**3, q1**2, q1, 1], rtol=1e-12)
     np.testing.assert_allclose(told.dw1[1:], a**2 * told.delta2[1:] * told.x2[:-1] / 2, rtol=1e-12)
+    assert np.isnan(told.dw2).all()
+    with pytest.raises(ValueError, match="scale must be at least 0"):
+        law("plain", 3, -1.0)
     told, g = law("skip, He twice", 3, 0.7), 1 + 2 * 0.49
     np.testing.assert_allclose(told.x2, [1, g, g**2, g**3], rtol=1e-12)
     np.testing.assert_allclose(told.delta2, [g**3, g**2, g, 1], rtol=1e-12)
