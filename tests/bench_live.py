@@ -82,13 +82,13 @@ display(both)
 IPYMPL = """
 from ipympl.backend_nbagg import _Backend_ipympl  # what `%matplotlib widget` does, for this one figure
 theirs, gain = plots.SignalPanels(50), slider()
+theirs.fig.draw_without_rendering()
+theirs.fig.set_layout_engine("none")  # as ours: laying out again for every picture takes three times as long
 _Backend_ipympl.new_figure_manager_given_figure(1, theirs.fig)
 def follow(change):
     theirs.move(*compute(change["new"]))
     theirs.fig.canvas.draw_idle()
 follow({"new": 1.0})
-theirs.fig.canvas.draw()
-theirs.fig.set_layout_engine("none")  # as ours: laying out again for every picture takes three times as long
 gain.observe(follow, names="value")
 display(widgets.VBox([gain, theirs.fig.canvas.add_class("bench-ipympl")]))
 """
