@@ -222,3 +222,15 @@ def test_those_that_swing_say_so(name):
     """phi' changes its sign again and again far out, or not at all."""
     signs = np.sign(ACTIVATIONS[name].dphi(np.linspace(50.0, 150.0, 2001)))
     assert ACTIVATIONS[name].swings == (np.count_nonzero(np.diff(signs)) > 10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_listed_kink_is_one_and_only_sin_swings(name):
+    """One-sided looks at the slope and at its own slope, from both sides of each of a few points."""
+    a, h, found = ACTIVATIONS[name], 1e-4, set()
+    for point in (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0):
+        left2, left, right, right2 = a.dphi(point + h * np.array([-2.0, -1.0, 1.0, 2.0]))
+        if abs(right - left) > 0.05 or abs((right2 - right) - (left - left2)) / h > 0.05:
+            found.add(point)
+    assert set(a.kinks) == found
+    assert a.swings == (name == "sin")
