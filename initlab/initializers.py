@@ -24,8 +24,6 @@ TRUNCATED_STD = math.sqrt(
 
 def _shape(shape):
     """`shape` as a tuple of at least two positive ints, or the error a learner needs."""
-    if type(shape) is tuple and len(shape) > 1 and all(type(size) is int and size > 0 for size in shape):
-        return shape
     try:
         sizes = tuple(shape)
     except TypeError:

@@ -5,13 +5,13 @@ minutes on two cores that do nothing else.  It needs what no learner needs, the 
 something is missing it says so and stops.  The exit status is 1 where a budget is broken.
 """
 
-import argparse
 import importlib.util
 import pathlib
 import platform
 import sys
 from importlib.metadata import version
 
+import bench_live
 import bench_signal  # before numpy: it asks for one BLAS thread
 import lab
 import psutil
@@ -84,8 +84,6 @@ def parts(rounds, drags, updates):
     found.append(("The chapters", CHAPTERS, [chapters]))
     budgets += more
 
-    import bench_live
-
     speeds, more, _, memories = bench_live.measure(rounds, drags, updates)
     words = LIVE.format(keys=bench_live.KEYS * rounds, drags=drags)
     found.append(("The live picture", words, [speeds, memories]))
@@ -101,11 +99,7 @@ def page(found, budgets, on):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=8, help="rounds of six key presses for each live way")
-    parser.add_argument("--drags", type=int, default=2, help="drags of three seconds for each live way")
-    parser.add_argument("--updates", type=int, default=300, help="updates between two looks at the memory")
-    options = parser.parse_args()
+    options = bench_live.command_line(__doc__, updates=300)
     if problem := missing():
         print(problem, file=sys.stderr)
         return 2

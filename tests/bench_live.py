@@ -364,12 +364,17 @@ def measure(rounds=8, drags=2, updates=500):
     return speed_table(ways), budgets(ways), shares, (head, rows)
 
 
+def command_line(words, updates):
+    """How often everything is done, from the command line."""
+    parser = argparse.ArgumentParser(description=words.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=8, help="rounds of six key presses for each live way")
+    parser.add_argument("--drags", type=int, default=2, help="drags of three seconds for each live way")
+    parser.add_argument("--updates", type=int, default=updates, help="updates between two looks at the memory")
+    return parser.parse_args()
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=8, help="rounds of six key presses for each way")
-    parser.add_argument("--drags", type=int, default=2, help="drags of three seconds for each way")
-    parser.add_argument("--updates", type=int, default=500, help="updates between two looks at the memory")
-    options = parser.parse_args()
+    options = command_line(__doc__, updates=500)
     if "ipympl" not in WAYS:
         print("ipympl is not installed here: its row is left out")
     speeds, kept, shares, memories = measure(options.rounds, options.drags, options.updates)
