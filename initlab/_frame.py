@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.legend import Legend
+from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
 
 from initlab._svg import Overlay, data_url
@@ -105,7 +106,10 @@ def _by_zorder(artists):
 
 
 def _is_loose(artist, ax):
-    """Whether an artist of an axes stays where it is when the limits change: titles, legends, words in its corners."""
+    """Whether an artist of an axes stays where it is when the limits change: titles, legends, words, its border."""
     if isinstance(artist, Text) and not isinstance(artist, Annotation):
         return not any(artist.get_transform().contains_branch_seperately(ax.transData))
+    if isinstance(artist, Spine):
+        where = artist.get_position()
+        return where == "center" or where[0] in ("outward", "axes")
     return isinstance(artist, Legend)

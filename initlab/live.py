@@ -127,13 +127,17 @@ class Picture:
             for artist in sorted(self.moving, key=self._order):
                 if artist.axes is None or artist.axes.get_visible():
                     artist.draw(self._overlay)
-            return self._canvas(self._overlay.take(), f'role="img" aria-label="{html.escape(self.caption)}"')
+            return self._canvas(
+                self._overlay.take(),
+                f'role="img" aria-label="{html.escape(self.caption)}"',
+                "will-change:transform",  # a layer of its own: the page behind it is not painted again
+            )
 
-    def _canvas(self, inside, attributes=""):
+    def _canvas(self, inside, attributes="", style=""):
         """An SVG of the frame's size around these elements."""
         return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" {attributes} '
-            f'style="display:block;width:100%;height:auto;will-change:transform">{inside}</svg>'
+            f'style="display:block;width:100%;height:auto;{style}">{inside}</svg>'
         )
 
     def set(self, **values):

@@ -343,7 +343,7 @@ def budgets(ways):
     return found
 
 
-def measure(rounds=8, drags=2, updates=500):
+def measure(rounds=8, drags=8, updates=500):
     """The table of speeds, its budgets, what the kernel spends its time on, and the table of memory."""
     with tempfile.TemporaryDirectory() as folder:
         home, root = pathlib.Path(folder) / "home", pathlib.Path(folder) / "root"
@@ -368,7 +368,7 @@ def command_line(words, updates):
     """How often everything is done, from the command line."""
     parser = argparse.ArgumentParser(description=words.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=8, help="rounds of six key presses for each live way")
-    parser.add_argument("--drags", type=int, default=2, help="drags of three seconds for each live way")
+    parser.add_argument("--drags", type=int, default=8, help="drags of three seconds; they differ by 8 %%")
     parser.add_argument("--updates", type=int, default=updates, help="updates between two looks at the memory")
     return parser.parse_args()
 

@@ -206,12 +206,28 @@ def outline(d):
 
 
 @pytest.mark.parametrize("size", [3, 4.5, 9])
-def test_round_markers(size):
+@pytest.mark.parametrize("marker, ends", [("o", "round"), ("s", "square")])
+def test_dots_of_one_colour_are_the_ends_of_lines_of_no_length(marker, ends, size):
+    """Their width is the marker's and half its edge's on either side."""
     fig, ax = axes()
     x, y = [1, 2, 3], [4, 9, 2]
-    (line,) = ax.plot(x, y, "o", markersize=size)
-    (element,) = paths(picture_of(fig, line))  # one opaque colour: one path
-    marks = element.get("d").split("M")[1:]
+    edged = ax.plot(x, y, marker, color="#112233", markersize=size, markeredgewidth=1.5)
+    bare = ax.plot(x, y, marker, color="#112233", markersize=size, markeredgecolor="none")
+    for (line,), edge in ((edged, 1.5), (bare, 0)):
+        (element,) = paths(picture_of(fig, line))
+        assert (element.get("stroke"), element.get("stroke-linecap")) == ("#112233", ends)
+        assert float(element.get("stroke-width")) == pytest.approx((size + edge) * POINT, rel=1e-3)
+        marks = element.get("d").split("M")[1:]
+        assert all(mark.endswith("h0") for mark in marks)
+        close([numbers(mark)[:2] for mark in marks], on_page(ax, x, y))
+
+
+@pytest.mark.parametrize("size", [3, 4.5, 9])
+def test_round_markers_with_an_edge_are_two_arcs(size):
+    fig, ax = axes()
+    x, y = [1, 2, 3], [4, 9, 2]
+    (line,) = ax.plot(x, y, "o", markersize=size, markeredgecolor="white")
+    marks = [element.get("d").removeprefix("M") for element in paths(picture_of(fig, line))]
     close([numbers(mark)[:2] for mark in marks], on_page(ax, x, y))
     radius = size / 2 * POINT
     for mark in marks:
@@ -235,10 +251,9 @@ def test_round_markers(size):
 def test_marker_corners(marker, corners):
     """Against the shapes that matplotlib documents, in half marker sizes, y up."""
     fig, ax = axes()
-    (line,) = ax.plot([5], [5], marker=marker, linestyle="none", markersize=12)
+    (line,) = ax.plot([5], [5], marker=marker, linestyle="none", markersize=12, markeredgecolor="white")
     line.set_data([2, 5], [3, 5])
-    element = paths(picture_of(fig, line))[0]
-    (_, mark, other) = element.get("d").split("M")
+    mark, other = (element.get("d").removeprefix("M") for element in paths(picture_of(fig, line)))
     place, shape = mark.split("m", 1)
     assert shape == other.split("m", 1)[1]
     close(numbers(place), on_page(ax, [2], [3])[0])
@@ -528,7 +543,7 @@ def frame(picture):
     roots = [ET.fromstring(layer.value) for layer in picture._frames]
     for root in roots:
         assert root.get("viewBox") == svg(picture).get("viewBox") and root.get("aria-hidden") == "true"
-        assert root.get("style") == svg(picture).get("style")
+        assert svg(picture).get("style") == root.get("style") + "will-change:transform"
     for root in roots[1:]:
         roots[0].extend(list(root))
     return roots[0]
@@ -624,6 +639,19 @@ def drawn(monkeypatch):
     return count
 
 
+@pytest.mark.parametrize("where, number, share", [(("data", 2), 2, None), ("zero", 0, None), ("center", None, 0.5)])
+def test_a_spine_that_stands_at_a_number_follows_the_limits(where, number, share):
+    fig, ax = axes(xlim=(-1, 5))
+    ax.spines.left.set_position(where)
+    ax.spines.left.set_color("#123456")
+    picture = live.Picture(fig, [], lambda right=5: ax.set_xlim(-1, right) and "")
+    for right in (5, 10):
+        picture.set(right=right)
+        (spine,) = drawn_with(frame(picture), "#123456")
+        at = share if number is None else (number + 1) / (right + 1)
+        close(points(spine)[:, 0], [ax.bbox.x0 + at * ax.bbox.width] * 2, within=0.51)  # lines snap to pixels
+
+
 def test_only_what_limits_scale_and_words_decide_is_drawn_anew(drawn):
     fig, ax = axes(ylim=(0.1, 10))
     (line,) = ax.plot([1, 2], [1, 2])
@@ -639,12 +667,12 @@ def test_only_what_limits_scale_and_words_decide_is_drawn_anew(drawn):
     for setting, anew in (
         ({}, ""),
         ({"value": 1}, ""),
-        ({"top": 20}, "y spine"),
+        ({"top": 20}, "y"),
         ({"top": 20}, ""),
         ({"top": 10}, ""),  # seen before
-        ({"right": 5}, "x spine"),
-        ({"right": 10, "scale": "log"}, "y spine"),
-        ({"scale": "linear", "title": "new title"}, "title"),
+        ({"right": 5}, "x"),
+        ({"right": 10, "scale": "log"}, "y"),
+        ({"scale": "linear", "title": "new title"}, "title spine"),
         ({"label": "unit"}, "y"),
         ({"title": "title", "label": ""}, ""),
     ):
