@@ -9,6 +9,8 @@ import threading
 import numpy as np
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 
 DRAWING = threading.RLock()  # slider events run beside cells, and matplotlib's text engine is not made for two threads
@@ -34,17 +36,27 @@ def show_widget(widget, plain):
     display(widget_data(widget, plain), raw=True)
 
 
+class _Pixels(io.RawIOBase):
+    """A file for `savefig` that keeps the pixels as an image."""
+
+    def write(self, rgba):
+        self.image = Image.fromarray(np.asarray(rgba)).convert("RGB")
+
+
 def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
-    raw, small = io.BytesIO(), io.BytesIO()
+    pixels, small = _Pixels(), io.BytesIO()
     with DRAWING:
-        fig.savefig(raw, format="png", dpi=fig.dpi * scale, pil_kwargs={"compress_level": 0})  # read again at once
-    raw.seek(0)
+        fig.savefig(pixels, format="rgba", dpi=fig.dpi * scale)
     painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
     palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images
-    reduced = Image.open(raw).convert("RGB").quantize(**palette, dither=Image.Dither.NONE)
+    reduced = pixels.image.quantize(**palette, dither=Image.Dither.NONE)
     reduced.save(small, format="png", optimize=True)
-    gc.collect()  # figures before this one, with 5 MB of pixels each
+    if isinstance(fig.canvas, FigureCanvasAgg):
+        FigureCanvasAgg(fig)  # forget the old canvas with its 5 MB of pixels ...
+    for text in fig.findobj(Text):
+        text._renderer = None  # ... which every text of the figure remembers too
+    gc.collect()  # and so do figures before this one
     return small.getvalue()
 
 

@@ -1,6 +1,7 @@
 """What `plots` draws: the numbers that were given, where they were given, in looks that can be told apart."""
 
 import base64
+import gc
 import io
 import itertools
 import math
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -108,6 +111,18 @@ def test_show_stores_a_small_png_with_its_words(monkeypatch):
     x, y = ax.transData.transform([(0, 0), (1, 1)]).T
     assert red == pytest.approx(math.hypot(np.ptp(x), np.ptp(y)) * 10 * 100 / 72 / (500 * 200), rel=0.1)
     assert len(data["image/png"]) < 12_000
+
+
+@pytest.mark.parametrize("canvas", [FigureCanvasBase, FigureCanvasAgg])
+def test_a_shown_figure_holds_no_pixels(canvas):
+    """At twice the dpi they are 5 MB a figure, for as long as a chapter keeps it."""
+    fig, ax = plots.panels(size=(5.0, 2.0))
+    canvas(fig)
+    ax.set_title("title")
+    first = _output.small_png(fig)
+    held = [one for one in gc.get_objects() if isinstance(one, RendererAgg) and one.dpi == 2 * fig.dpi]
+    assert not held
+    assert _output.small_png(fig) == first
 
 
 def test_three_panels():
