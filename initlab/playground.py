@@ -173,7 +173,7 @@ class Board:
         upper.axhline(np.log(2), color=plots.GREY, linewidth=1)
         upper.text(steps, np.log(2) * 1.4, "guessing: ln 2", ha="right", va="bottom", color=plots.GREY, fontsize=9)
         upper.set_yticks([1e-3, 1e-2, 1e-1, 1, 10, 100], ["0.001", "0.01", "0.1", "1", "10", "100"])
-        lower.set_yticks([1e-6, 1e-4, 1e-2, 1, 1e2], ["0", "0.0001", "0.01", "1", "100"])
+        lower.set_yticks([1e-6, 1e-4, 1e-2, 1, 1e2], ["≤ 1e-6", "0.0001", "0.01", "1", "100"])
         lower.set_xlabel("step")
         for ax in (upper, lower):
             ax.minorticks_off()
