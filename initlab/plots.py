@@ -98,6 +98,8 @@ def show(fig, alt):
 def three_panels(depth, size=(9.0, 3.3), fields=("a2", "delta2", "dw2")):
     """(figure, axes) for forward, backward and weight gradient against the layer, on one logarithmic axis."""
     fig, axes = panels(len(fields), size=size, sharey=True)
+    if (layout := fig.get_layout_engine()) is not None:
+        layout.set(wspace=0.04)  # the last tick of one panel and the first of the next are two numbers
     for ax, field in zip(axes, fields, strict=True):
         look = QUANTITIES[field]
         ax.set_title(f"{look.name}  {look.symbol}", color=look.color)
@@ -171,15 +173,17 @@ def series(ax, k, x, y, label, **options):
 def compare(found, laws, depth):
     """A figure of several cases: found[name] has shape (nets, L + 1) fields, laws[name] the prediction with its band.
 
-    Each panel has the colour of its quantity; cases differ by marker.  The output layer's a2 is not drawn.
+    Each panel has the colour of its quantity; cases differ by marker.  A single case has each quantity's own.  The
+    output layer's a2 is not drawn.
     """
     fig, axes = three_panels(depth)
     low, high = 1.0, 1.0
-    for marker, (name, s) in zip("osDv^P", found.items(), strict=False):
+    for case, (name, s) in zip("osDv^P", found.items(), strict=False):
         for ax, field in zip(axes, ("a2", "delta2", "dw2"), strict=True):
             kept = slice(0, -1) if field == "a2" else slice(None)
             law, band = getattr(laws[name], field)[kept], laws[name].band(field)
             theory(ax, law, tuple(edge[kept] for edge in band), label=None)
+            marker = case if len(found) > 1 else QUANTITIES[field].marker
             measured(ax, getattr(s, field)[:, kept], field, label=name, marker=marker, fillstyle="none")
             low, high = min(low, np.nanmin(law)), max(high, np.nanmax(law))
     log_range(axes, low, high, RANGES)

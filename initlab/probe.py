@@ -109,18 +109,18 @@ def _run(weights, phi, x, dz, out, gain, kept):
             z, z2[n] = measure(np.matmul(w, a, out=kept[rows[n - 1] : rows[n]]))
         if not single or not held(z2[n]):
             z, z2[n] = measure(w.astype(float) @ a.astype(float, copy=False))
-        seen.append(z)
         if n == depth:
             a2[n] = z2[n]
             break
         a = phi.phi(z)
+        seen.append((z, a))
         norms.append(_square_norms(a))
         a2[n] = norms[n].sum() / a.size
     delta, size = dz, _square_norms(dz)
     delta2[depth] = size.sum() / dz.size
     for n in range(depth, 0, -1):
         if n < depth:
-            above, slope = delta, phi.dphi(seen[n])
+            above, slope = delta, phi.slope(*seen[n])
             if single := above.dtype == kept.dtype:
                 delta, size, delta2[n] = back(weights[n], above, slope)
             if not single or not held(delta2[n]):
