@@ -99,7 +99,7 @@ def three_panels(depth, size=(9.0, 3.3), fields=("a2", "delta2", "dw2")):
     """(figure, axes) for forward, backward and weight gradient against the layer, on one logarithmic axis."""
     fig, axes = panels(len(fields), size=size, sharey=True)
     if (layout := fig.get_layout_engine()) is not None:
-        layout.set(wspace=0.04)  # the last tick of one panel and the first of the next are two numbers
+        layout.set(wspace=0.06, w_pad=0.08)  # the last tick of one panel and the first of the next are two numbers
     for ax, field in zip(axes, fields, strict=True):
         look = QUANTITIES[field]
         ax.set_title(f"{look.name}  {look.symbol}", color=look.color)
