@@ -164,6 +164,27 @@ def test_gaussian_mean_of_what_is_known():
     assert initlab.gaussian_mean(np.cos) == pytest.approx(math.exp(-0.5), rel=1e-12)
 
 
+def test_gaussian_mean_at_its_defaults():
+    """The kink is at 0, f may swing, and q must be one."""
+    for q in (1.0, 4.0, 400.0):
+        assert initlab.gaussian_mean(np.abs, q) == pytest.approx(math.sqrt(2 * q / math.pi), rel=1e-13)
+    for q in (64.0, 400.0, 9e4):
+        assert initlab.gaussian_mean(np.cos, q) == pytest.approx(math.exp(-q / 2), abs=1e-13)
+    with pytest.raises(ValueError, match=r"q must be at least 0.0, got -1"):
+        initlab.gaussian_mean(np.square, -1)
+
+
+@pytest.mark.parametrize("root_q", [0.5, 1.9, 2.1, 3.9, 4.1, 9.0, 30.0])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "gelu", "silu", "softplus", "erf"])
+def test_smooth_activations_are_integrated_to_rounding(name, root_q):
+    """Against the trapezoidal rule, which for analytic functions converges faster than any power of its step."""
+    z = np.arange(-12, 12, 1 / 400)
+    weights = np.exp(-z * z / 2) / math.sqrt(2 * math.pi) / 400
+    phi, x = ACTIVATIONS[name], root_q * z
+    assert initlab.variance_map(name, root_q**2) == pytest.approx(weights @ phi.phi(x) ** 2, rel=2e-13)
+    assert initlab.chi(name, root_q**2) == pytest.approx(weights @ phi.dphi(x) ** 2, rel=2e-13)
+
+
 def test_an_integrand_that_overflows_gives_inf_without_a_warning():
     assert initlab.gaussian_mean(np.exp, 1e6) == math.inf
 
@@ -762,6 +783,23 @@ def test_overflow_and_nothing_at_all_are_results(name):
             found.typical(field), found.band(field)
 
 
+@pytest.mark.parametrize("name", ["relu", "elu", "linear"])
+def test_a_signal_that_leaves_the_range_on_its_way(name):
+    """E[z^2] of layer l is of order (g^2 / 2)^l or g^(2 l): finite in layer 1, inf in the last, and so is its band."""
+    found = initlab.predict([64] * 41, name, ("variance_scaling", {"gain": 3e4}))
+    assert found.z2[1] < 1e9 and found.z2[40] == found.delta2[1] == found.dw2[1] == math.inf
+    edge = initlab.predict([64] * 51, "relu", ("variance_scaling", {"gain": math.sqrt(2) * 10 ** (307.9 / 100)}))
+    low, high = edge.band("z2")
+    assert math.isfinite(edge.z2[50]) and math.isfinite(low[50]) and high[50] == math.inf
+
+
+def test_what_predictions_share_cannot_be_changed_through_one_of_them():
+    one, other = (initlab.predict([8] * 5, "relu", "he_normal") for _ in range(2))
+    with pytest.raises(ValueError, match="read-only"):
+        one.log_std["z2"][1] = 100.0
+    assert other.log_std["z2"][1] < 10
+
+
 def test_an_activation_of_your_own():
     """z^3 / sqrt(15) with slope 3 z^2 / sqrt(15): E[phi^2] = q^3 and E[phi'^2] = 27 q^2 / 15."""
     cube = Activation("cube", lambda z: z**3 / math.sqrt(15), lambda z: 3 * z**2 / math.sqrt(15))
@@ -803,6 +841,10 @@ def test_gains_that_do_not_exist():
     for direction in ("forward", "backward"):
         with pytest.raises(ValueError, match=f"no {direction} gain for nothing at q=1: its mean square there is 0"):
             initlab.gain(nothing, direction)
+    steep = Activation("steep", lambda z: np.exp(z * z), lambda z: 2 * z * np.exp(z * z))
+    for direction in ("forward", "backward"):
+        with pytest.raises(ValueError, match=f"no {direction} gain for steep at q=1000: its mean square there is inf"):
+            initlab.gain(steep, direction, q=1000.0)
     with pytest.raises(ValueError, match=r"relu has no derivative at 0 \(0 on the left, 1 on the right\)"):
         initlab.kumar_gain("relu")
     with pytest.raises(ValueError, match=r"selu has no derivative at 0 \(1.758\d* on the left, 1.05"):
