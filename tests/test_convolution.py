@@ -405,3 +405,75 @@ def test_scatter_goes_with_the_width_and_knows_two_activations():
     assert narrow / wide == pytest.approx(2.0, rel=0.01)
     with pytest.raises(ValueError, match="tanh"):
         scatter(8, 4, 5, "tanh")
+
+
+# --- the law of single networks against that of dense ones, and in closed form -----------------------------------
+DENSE = [
+    ("linear", "lecun_normal", False),
+    ("relu", "he_normal", False),
+    ("linear", "orthogonal", True),
+    ("relu", ("orthogonal", {"gain": 2**0.5}), True),
+]
+
+
+@pytest.mark.parametrize(("activation", "init", "orthogonal"), DENSE)
+@pytest.mark.parametrize("batch", [1, 10**6])
+def test_kernels_of_one_pixel_scatter_as_dense_layers(activation, init, orthogonal, batch):
+    """Every pixel is then an example.  Both laws are of first order in 1 / channels, in code of their own."""
+    law = scatter(10**5, 8, 2, activation, kernel=1, batch=batch, orthogonal=orthogonal)
+    dense = initlab.predict([10**5] * 9, activation, init, batch=4 * batch).log_std
+    for field, kept in (("a2", slice(0, 8)), ("delta2", slice(1, 8)), ("dw2", slice(1, 8))):
+        np.testing.assert_allclose(law[field][kept], dense[field][kept], rtol=5e-4)
+
+
+@pytest.mark.parametrize("channels", [24, 64])
+def test_what_orthogonal_kernels_add_by_chance_is_what_dense_layers_add(channels):
+    """With 10^5 examples next to nothing else is left on the way back; the laws part at the next order."""
+    law = scatter(channels, 8, 1, "relu", batch=10**5, orthogonal=True)
+    dense = initlab.predict([channels] * 9, *DENSE[3][:2], batch=10**5).log_std
+    np.testing.assert_allclose(law["delta2"][1:8], dense["delta2"][1:8], rtol=0.3 / channels)
+    np.testing.assert_allclose(law["a2"][:8], dense["a2"][:8], rtol=0.6 / channels)
+
+
+@pytest.mark.parametrize("size", [3, 5, 8])
+def test_many_examples_scatter_by_the_walks_that_meet(size):
+    """Linear, circular: pixels of two images agree as far as two walks of n steps of -1, 0, 1 meet, by Fourier."""
+    channels, depth = 10**4, 7
+    law = scatter(channels, depth, size, "linear", padding="circular", batch=10**10)
+    wave = (1 + 2 * np.cos(2 * np.pi * np.arange(size) / size)) / 3
+    meet = np.array([np.mean(wave ** (2 * n)) ** 2 for n in range(1, depth)])
+    expected = np.cumsum(2 * np.cumsum(meet)) / channels**2
+    np.testing.assert_allclose(law["a2"][1:depth] ** 2, expected, rtol=1e-3)
+    np.testing.assert_allclose(law["delta2"][1:depth] ** 2, expected[::-1], rtol=1e-3)
+
+
+@pytest.mark.parametrize("size", [3, 6])
+def test_one_image_scatters_by_how_few_pixels_hold_the_signal(size):
+    """Linear, zero padding: v = 2 sum w^2 / channels, w the map of the signal times what the border lets through."""
+    channels, depth, p = 10**6, 5, np.arange(1, size + 1)
+    sines = np.sqrt(2 / (size + 1)) * np.sin(np.pi * np.outer(p, p) / (size + 1))  # the eigenvectors of the taps
+    kept = (1 + 2 * np.cos(np.pi * p / (size + 1))) / 3
+
+    def share(n):
+        row = sines @ (kept**n * sines.sum(axis=0)) * sines[:, 0]
+        return np.sum((row / row.sum()) ** 2) ** 2  # of both directions
+
+    law = scatter(channels, depth, size, "linear")
+    grown = 2 * np.cumsum([1 / size**2] + [share(n) for n in range(1, depth)]) / channels
+    np.testing.assert_allclose(law["a2"][:depth] ** 2, grown, rtol=1e-4)
+    back = [
+        2 * (1 / size**2 + sum(share(depth - n) for n in range(layer, depth))) / channels for layer in range(1, depth)
+    ]
+    np.testing.assert_allclose(law["delta2"][1:depth] ** 2, back, rtol=1e-4)
+    np.testing.assert_allclose(law["dw2"][1:] ** 2, law["a2"][:-1] ** 2 + law["delta2"][1:] ** 2, rtol=1e-12)
+
+
+def test_the_log_of_a_narrow_layer_is_that_of_a_gamma_law():
+    """The variance of log chi2_k is trigamma(k / 2), and a relative variance of v belongs to k = 2 / v."""
+    channels, depth = 6, 4
+    law = scatter(channels, depth, 1, "linear", kernel=1)
+    for n in range(1, depth):
+        v = (2 + 2 * n / channels) / channels
+        x = 1 / v + 40  # trigamma(x) = 1 / x^2 + trigamma(x + 1), and its series far out
+        trigamma = sum(1 / (1 / v + k) ** 2 for k in range(40)) + 1 / x + 1 / (2 * x**2) + 1 / (6 * x**3)
+        assert law["a2"][n] ** 2 - law["a2"][n - 1] ** 2 == pytest.approx(trigamma, rel=2e-3)
