@@ -54,7 +54,17 @@ def test_small_logits_cost_half_their_variance_times_what_is_not_certain():
 
 
 @pytest.mark.parametrize(
-    "pi, std, bias", [(0.0, 1, 0), (1.2, 1, 0), ([0.5, 0.6], 1, 0), (0.5, -1, 0), (0.5, 1, math.nan)]
+    "pi, std, bias",
+    [
+        (0.0, 1, 0),
+        (1.0, 1, 0),
+        (1.2, 1, 0),
+        ([0.0, 1.0], 1, 0),
+        ([1.5, -0.5], 1, 0),
+        ([0.5, 0.6], 1, 0),
+        (0.5, -1, 0),
+        (0.5, 1, math.nan),
+    ],
 )
 def test_bad_arguments_are_named(pi, std, bias):
     with pytest.raises(ValueError, match=r"pi|std|bias"):
@@ -91,15 +101,40 @@ def test_plain_steps_are_those_of_train(steps):
             net.b[n] -= 0.1 * grads.b[n]
 
 
-def test_adams_first_step_moves_every_parameter_by_its_rate(steps):
-    loss, _ = steps(1 / 3, 0.0, "Adam", lr=1e-3)
-    net = steps.net.copy()
-    trace = net.forward(steps.x)
-    grads = net.backward(trace, cross_entropy(trace.output, steps.y)[1])
-    for n in (1, 2):
-        net.W[n] -= 1e-3 * grads.W[n] / (np.abs(grads.W[n]) + 1e-8)
-        net.b[n] -= 1e-3 * grads.b[n] / (np.abs(grads.b[n]) + 1e-8)
-    assert loss[1] == pytest.approx(cross_entropy(net.forward(steps.x).output, steps.y)[0], rel=1e-9)
+@pytest.mark.parametrize(("given", "rate"), [({}, 1e-3), ({"lr": 3e-3}, 3e-3)])
+def test_adams_steps_are_those_of_the_paper(steps, given, rate):
+    """Kingma and Ba 2015, algorithm 1, with its averages written out as sums over all gradients so far."""
+    loss, mean = steps(1 / 3, 0.4, "Adam", **given)
+    assert len(loss) == len(mean) == 41
+    net, seen = steps.net.copy(), []
+    net.b[2][:] = 0.4
+    for t in range(8):
+        trace = net.forward(steps.x)
+        value, dz = cross_entropy(trace.output, steps.y)
+        assert loss[t] == pytest.approx(value, rel=1e-9)
+        grads = net.backward(trace, dz)
+        seen.append([grads.W[1], grads.b[1], grads.W[2], grads.b[2]])
+        for k, p in enumerate((net.W[1], net.b[1], net.W[2], net.b[2])):
+            m = sum(0.1 * 0.9 ** (t - j) * g[k] for j, g in enumerate(seen)) / (1 - 0.9 ** (t + 1))
+            v = sum(0.001 * 0.999 ** (t - j) * g[k] ** 2 for j, g in enumerate(seen)) / (1 - 0.999 ** (t + 1))
+            p -= rate * m / (np.sqrt(v) + 1e-8)
+
+
+def test_its_network_has_a_small_last_layer():
+    rng = np.random.default_rng(2)
+    net = FirstSteps(rng.standard_normal((3, 600)), np.arange(600) < 300, rng, hidden=400).net
+    assert net.W[1].shape == (400, 3) and net.W[2].shape == (1, 400)
+    assert np.mean(net.W[1] ** 2) == pytest.approx(2 / 3, rel=5 * np.sqrt(2 / 1200))
+    assert np.mean(net.W[2] ** 2) == pytest.approx(1 / 400, rel=5 * np.sqrt(2 / 400))
+
+
+def test_bad_arguments_of_the_steps_are_named(steps):
+    with pytest.raises(ValueError, match="unknown optimizer 'adam'; known are SGD, Adam"):
+        steps(0.1, 0.0, "adam")
+    with pytest.raises(ValueError, match=r"lr must be at least 0.0, got -1"):
+        steps(0.1, 0.0, lr=-1)
+    with pytest.raises(TypeError, match="rng"):
+        FirstSteps(np.zeros((3, 200)), np.arange(200) < 100, 0)
 
 
 def test_it_leaves_its_network_alone_and_repeats(steps):

@@ -32,6 +32,7 @@ def test_linear_circle_is_an_ellipse_with_the_axes_of_the_product():
     product = np.linalg.multi_dot(net.W[::-1]) * 0.9**5 @ net.plane / np.sqrt(6)
     long, short = np.linalg.svd(product, compute_uv=False)
     found = net("linear", 5, 0.9)
+    assert found.circle.shape == (2, 97)
     assert found.ratio == pytest.approx(long / short, rel=1e-9)
     assert np.linalg.norm(found.circle, axis=0).max() == pytest.approx(long, rel=1e-2)
     assert np.linalg.norm(found.circle, axis=0).min() == pytest.approx(short, rel=0.2)
@@ -71,6 +72,12 @@ def test_a_gain_only_scales_relu_and_reuses_its_layers():
     assert two.circle == pytest.approx(64 * one.circle, rel=1e-9)
     assert net("tanh", 6, 1.0).ratio != pytest.approx(net("tanh", 6, 3.0).ratio, rel=1e-3)
     assert net("tanh", 6, 1.0).s == pytest.approx(Jacobians(12, 6, "orthogonal")("tanh", 6, 1.0).s)
+
+
+def test_a_circle_that_has_become_a_line_is_endlessly_long():
+    net = Jacobians(4, 2, "Gaussian")
+    net.W[1][1:] = 0.0
+    assert net("linear", 2).ratio == np.inf and net("linear", 1).ratio < 100
 
 
 def test_dead_networks_are_finite():

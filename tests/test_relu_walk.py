@@ -1,6 +1,7 @@
 """Random ReLU networks at one input: the law of their lengths and the networks drawn from it, against matrices."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -70,6 +71,33 @@ def test_law_of_the_walks(gain):
     assert law.dead == pytest.approx(np.mean(last == 0), abs=5 * math.sqrt(law.dead / nets))
 
 
+def test_the_law_in_numbers():
+    """Width 2 dies with 1/4 a layer; the sum of many steps is normal; the band is two standard deviations of it."""
+    assert WalkLaw(2, 9).dead == pytest.approx(1 - 0.75**8, rel=1e-12) and WalkLaw(2, 1).dead == 0
+    np.testing.assert_allclose(WalkLaw(5, 3).mean("a2"), 1.0, rtol=1e-12)  # the gain is He's unless told
+    for width, depth, gain in ((50, 41, 2**0.5), (4, 9, 1.5), (7, 1, 2.0)):
+        law, taken = WalkLaw(width, depth, gain), depth - 1
+        mean, variance, off = log_step(width)
+        drift, alive = mean + math.log(gain**2 / 2), (1 - off) ** taken
+        ends = NormalDist(drift * taken, math.sqrt(variance * max(taken, 1)))
+        assert law.below_one == pytest.approx(1 - alive + alive * ends.cdf(0), rel=1e-6)
+        for field, steps in (
+            ("a2", range(depth + 1)),
+            ("delta2", range(depth, -1, -1)),
+            ("dw2", [taken] * (depth + 1)),
+        ):
+            steps = np.array(steps, dtype=float)
+            np.testing.assert_allclose(np.log(law.median(field)), drift * steps, rtol=1e-9, atol=1e-12)
+            for side, edge in zip((-1, 1), law.band(field, 3.0), strict=True):
+                reach = side * 3.0 * np.sqrt(steps * variance)
+                np.testing.assert_allclose(np.log(edge / law.median(field)), reach, rtol=1e-9, atol=1e-12)
+
+
+def test_networks_without_weights_are_dead():
+    walks = ReluWalks((4,), 5, nets=3)(4, 5, 0.0)
+    assert np.all(walks.a2[:, 1:5] == 0) and np.all(walks.dw2[:, 1:] == 0)
+
+
 def test_dead_networks_have_no_gradient():
     drawn = ReluWalks((3,), 12, nets=500, seed=4)(3, 12)
     dead = drawn.a2[:, 11] == 0
@@ -106,5 +134,9 @@ def test_errors_say_what_is_allowed():
         ReluWalks((5,), 3)(5, 4)
     with pytest.raises(ValueError, match="width must be at least 1"):
         log_step(0)
+    with pytest.raises(ValueError, match=r"gain must be greater than 0.0, got 0"):
+        WalkLaw(5, 3, 0.0)
+    with pytest.raises(ValueError, match=r"gain must be at least 0.0, got -1"):
+        ReluWalks((5,), 3)(5, 3, -1)
     with pytest.raises(ValueError, match="unknown field"):
         WalkLaw(5, 3).mean("z2")
