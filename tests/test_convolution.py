@@ -5,7 +5,7 @@ import pytest
 
 import initlab
 from initlab import MLP, train
-from initlab.border import border_factor, bump, predict_maps, scatter, taps
+from initlab.border import _shifts, border_factor, bump, predict_maps, scatter, taps
 from initlab.convolution import ConvNet, ConvProbe, conv2d, conv2d_backward, conv_maps, mean_maps
 from initlab.map_panels import MapPanels, border_cost, map_rows, profile
 from initlab.training import squared_error
@@ -466,6 +466,27 @@ def test_one_image_scatters_by_how_few_pixels_hold_the_signal(size):
     ]
     np.testing.assert_allclose(law["delta2"][1:depth] ** 2, back, rtol=1e-4)
     np.testing.assert_allclose(law["dw2"][1:] ** 2, law["a2"][:-1] ** 2 + law["delta2"][1:] ** 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_without_a_border_all_pixels_count_alike(kernel):
+    """Linear, circular, b images of p x p pixels: a layer adds 2 / (channels b p^2); so did the input."""
+    law = scatter(10**7, 4, 3, "linear", kernel=kernel, padding="circular", batch=2)
+    for field, steps in (("a2", [1, 2, 3, 4]), ("delta2", [4, 3, 2, 1])):
+        kept = slice(0, 4) if field == "a2" else slice(1, 5)
+        np.testing.assert_allclose(law[field][kept] ** 2, np.array(steps) * 2 / (10**7 * 2 * 9), rtol=1e-4)
+
+
+def test_errors_of_the_law_name_what_is_wrong():
+    for wrong in ({"batch": 0}, {"size": 0}, {"depth": 0}, {"channels": 0}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be at least 1"):
+            scatter(**{"channels": 4, "depth": 3, "size": 2, "activation": "relu"} | wrong)
+    with pytest.raises(ValueError, match="unknown padding 'same'"):
+        taps(5, padding="same")
+    with pytest.raises(ValueError, match=r"each of variances must be at least 0.0, got -1"):
+        predict_maps([2, 2], 3, "relu", -1.0)
+    with pytest.raises(ValueError, match="read-only"):
+        _shifts(4, 3, 1, "zero")[0] = 1
 
 
 def test_the_log_of_a_narrow_layer_is_that_of_a_gamma_law():
