@@ -1,6 +1,7 @@
 """Chapter 07's pictures: what is drawn is the network's, and what leaves the picture leaves it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -106,3 +107,9 @@ def test_still_pictures_hold_what_they_are_given():
 def test_heat_maps_say_every_number():
     fig = heat_maps([np.array([[0.01, 1.0], [5.0, 0.5]])] * 2, ["a", "b"], ["c", "d"], ["left", "right"])
     assert [t.get_text() for t in fig.axes[0].texts] == ["0.01", "1.00", "5.00", "0.50"]
+
+
+def test_the_growth_of_nothing_is_no_number_and_no_warning():
+    still = SimpleNamespace(z2=np.array([np.nan, 0.0, 0.0]), delta2=np.array([np.nan, 1.0, 0.0]))
+    forward, backward = growth(still, 2)
+    assert np.isnan(forward) and backward == np.inf

@@ -172,3 +172,16 @@ def test_exact_twins_stay_twins_in_a_pair():
     x = np.linspace(-2, 2, 21)
     _, distances = playground.pairs(np.zeros((2, 1)), x, np.sin(2 * x), steps=200, lr=0.2)
     assert not distances.any()
+
+
+def test_the_first_of_a_kind_comes_first_and_a_hundred_thousandth_is_a_difference():
+    rows = np.array([[1.0, 2], [1, 2], [3, 2], [1, 2 + 1e-5], [3, 2 + 1e-7]])
+    np.testing.assert_array_equal(playground.first_of_kind(rows), [True, False, True, True, False])
+    np.testing.assert_array_equal(playground.has_twin(rows), [True, True, True, False, True])
+
+
+def test_the_best_line_does_not_ask_which_label_is_which():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x, y = rng.standard_normal((2, 9)), rng.integers(2, size=9)
+        assert playground.best_line(x, y) == playground.best_line(x, 1 - y)
