@@ -64,7 +64,7 @@ MODULES = {  # module -> the test files that are asked, and the functions and cl
     ),
     "playground": ("playground", "Board SURFACE LOSS THIN LARGE SIGNS"),
     "symbolic": ("symbolic", ""),
-    "claims": ("claims", ""),
+    "claims": ("claims answers", ""),
     "data": ("data", ""),
     "_checks": ("initializers network probe theory training", ""),
 }

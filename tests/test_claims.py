@@ -35,6 +35,12 @@ def clean(monkeypatch):
         (-math.inf, 3, "-inf"),
         (math.nan, 3, "nan"),
         (np.float64(1.5), 3, "1.5"),
+        (10, 1, "10"),
+        (-10, 1, "-10"),
+        (123.4, 1, "100"),
+        (999.6, 3, "1e+03"),
+        (1e6, 3, "1.00e+06"),
+        (-1234567, 3, "-1.23e+06"),
         (np.array(1.5), 3, "1.5"),
     ],
 )
@@ -310,3 +316,14 @@ def test_bounds_are_printed_as_they_are_tested(capsys):
     said = capsys.readouterr().out
     for words in ("measured 1.03, at least 1.005", "measured 10, at most 60", "measured 80, at least 23\n"):
         assert words in said
+
+
+def test_three_digits_unless_told(capsys):
+    assert claims.number(2.71828) == "2.72"
+    claims.claim("a bound as it is written", 5.0, at_least=1.234)
+    claims.claim("and one that was computed", 5.0, at_least=math.pi)
+    claims.claim("a prediction", 5.04321, 5.01234, rel=0.123)
+    claims.claim("and another", 5.04321, 5.01234, within=0.0456)
+    said = capsys.readouterr().out
+    assert "at least 1.234\n" in said and "at least 3.14\n" in said
+    assert "measured 5.04, predicted 5.01, within 12 %" in said and "within 0.046" in said
