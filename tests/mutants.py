@@ -232,6 +232,18 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("return net.copy(), loss, *", "Gt -> GtE", NEVER),
         ("history = train(*", "1 -> 2", "one more step, which is not recorded"),
     ],
+    "data": [
+        ("np.load(*", "allow_pickle= dropped", "numpy's default"),
+        ("return (x + noise [*] *", "Add -> Sub", "the noise is symmetric"),
+        ("return n // 2, n - n // 2, mix", "*", "other random numbers: of more points than asked for n are kept"),
+        ("np.stack([[]0.5 - np.cos(t)*", "Sub -> Add", "a cosine of evenly spread angles is symmetric"),
+    ],
+    "symbolic": [
+        ("for k in range(2, highest + 1):", "1 -> 2", "one more that nobody reads"),
+        ("return moments", "return 2 [*]", "a list twice as long: its first half is read"),
+        ("c, rest = term.as_independent(*", "as_Add= dropped", "terms are products"),
+        ("if base == z *", "Gt -> GtE", "sympy keeps no power of 0"),
+    ],
     "border": [
         ("*float(*", "float dropped", "numpy's double is a float"),
         ("kept, slope = *", "1.0 -> 2.0", "slopes of homogeneous activations have one mean square at every scale"),

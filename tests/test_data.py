@@ -204,3 +204,8 @@ def test_rings_are_filled_evenly_all_round():
         np.testing.assert_allclose(np.hypot(*ring), 1.0, rtol=1e-12)
         assert np.abs(ring.mean(axis=1)).max() < 5 * np.sqrt(0.5 / ring.shape[1])
         assert np.abs(np.mean(ring**2, axis=1) - 0.5).max() < 5 * np.sqrt(0.125 / ring.shape[1])
+
+
+def test_spirals_have_one_turn_unless_told():
+    one, told = (spirals(40, np.random.default_rng(0), **options)[0] for options in ({}, {"turns": 1.0}))
+    np.testing.assert_array_equal(one, told)

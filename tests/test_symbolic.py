@@ -85,7 +85,10 @@ def test_gaussian_integral_with_exponentials_against_quadrature(expression, f, l
 
 
 def test_gaussian_integral_of_anything_else():
+    """E[cos z] = exp(-s^2 / 2), E[exp(-z^2)] = 1 / sqrt(1 + 2 s^2)."""
     assert gaussian_integral(sp.cos(z), z, 1) == sp.exp(-HALF)
+    assert gaussian_integral(sp.cos(z), z, 2) == sp.exp(-2)
+    assert sp.simplify(gaussian_integral(sp.exp(-(z**2)), z, 2) - sp.Rational(1, 3)) == 0
 
 
 def test_gaussian_integral_needs_a_positive_scale():
