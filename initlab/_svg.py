@@ -34,11 +34,6 @@ def _pixels(points, transform):
     return np.minimum(np.maximum(out, -FAR, out=out), FAR, out=out)
 
 
-def _written(points):
-    """Each point as "x,y" with one decimal; all in one go, which is twice as fast."""
-    return ("%.1f,%.1f;" * len(points) % tuple(points.ravel().tolist())).split(";")[:-1]
-
-
 CIRCLE = Path.unit_circle()
 SQUARE = 2 * Path.unit_rectangle().vertices - 1
 
@@ -136,7 +131,7 @@ class Overlay(RendererBase):
             self.draw_path(gc, marker_path, marker_trans.frozen().translate(*at[0]), rgbFace)
             return
         paint, flat = self._paint(gc, rgbFace)
-        places = _written(at * (1, -1) + (0, self.height))
+        places = self._written(at)
         filled = flat and 'fill="none"' not in paint
         if filled and (cap := _cap(marker_path, marker_trans)):
             ends, half = cap
@@ -177,15 +172,18 @@ class Overlay(RendererBase):
             self._put(gc, f'<g transform="translate({x:.1f},{self.height - y:.1f})">{self._words[key]}</g>')
 
     # --- writing ------------------------------------------------------------------------------------------------
+    def _written(self, pixels):
+        """Each point, y up, as "x,y" of the SVG with one decimal; all in one go, which is twice as fast."""
+        points = pixels * (1, -1) + (0, self.height)
+        return ("%.1f,%.1f;" * len(points) % tuple(points.ravel().tolist())).split(";")[:-1]
+
     def _data(self, path, transform, cut):
         """The `d` of a path; an open line (`cut`) is cut at the margin and thinned out where it is very long."""
         box = (-MARGIN, -MARGIN, self.width + MARGIN, self.height + MARGIN) if cut else None
         path = Path(_pixels(path.vertices, transform), path.codes)
         path = path.cleaned(remove_nans=True, clip=box, simplify=cut and path.should_simplify, curves=True)
-        points, codes = path.vertices * (1, -1) + (0, self.height), path.codes.tolist()
-        words = _written(points)
         out, previous = [], None
-        for code, word in zip(codes, words, strict=True):
+        for code, word in zip(path.codes.tolist(), self._written(path.vertices), strict=True):
             if code == Path.STOP:
                 break
             if code == Path.CLOSEPOLY:

@@ -62,7 +62,7 @@ MODULES = {  # module -> the test files that are asked, and the functions and cl
         "gain_map",
         "LOW FLOOR WIDEST QS cobweb map_axes map_and_ratio signal_panels GainPanels heat_maps loss_curves",
     ),
-    "playground": ("playground", "Board SURFACE LOSS THIN LARGE SIGNS"),
+    "playground": ("playground", "Board REACH CELLS SURFACE LOSS THIN LARGE SIGNS"),
     "symbolic": ("symbolic", ""),
     "claims": ("claims answers", ""),
     "data": ("data", ""),
@@ -73,6 +73,7 @@ FINE = "a finer, coarser or wider grid for the same integral, exact to rounding 
 BOUND = "in a bound that networks are far from; the same change of what it bounds is caught"
 DOUBLE = "double precision where single would do"
 BLOCKS = "how many networks go through the layers together: the numbers are the same"
+EVERYWHERE = [("*float(*", "float dropped", "numpy's double is a float")]
 EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, why no test can notice)
     "initializers": [
         ("1 - 2 * TRUNCATION * math.exp(*", "Pow -> Mult", "2**2 is 2 * 2"),
@@ -90,7 +91,7 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("def _quadrature(*", "0.0 -> 1.0", "every caller says it"),
         ("z = (centres*", "Add -> Sub", "the nodes and their weights are symmetric"),
         ("def _quadrature(*", "True -> False", "every caller says it"),
-        ("return _SMOOTH[2 if root_q <= 2 else 4]", "LtE -> Lt", "both rules serve at the limit"),
+        ("return _SMOOTH[[]2 if root_q <= 2 else 4]", "LtE -> Lt", "both rules serve at the limit"),
         ("at = [k / root_q *", "10 -> 11", "a kink ten standard deviations out"),
         ("fine = *", "10 -> 11", FINE),
         ("fine = *", "Lt -> LtE", NEVER),
@@ -111,7 +112,7 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("free = 1.0 - *", "0.0 -> 1.0", "the scatter of a signal that is 0"),
         ("seen = *", "1.0 -> 2.0", "the scatter of a signal that is 0 or infinite"),
         ("if not kinks and root_q <= 4:", "*", "the rule for kinks is exact to rounding without them"),
-        ("return _SMOOTH[2 if root_q <= 2 else 4]", "2 -> [13]", "both rules serve near the limit"),
+        ("return _SMOOTH[[]2 if root_q <= 2 else 4]", "2 -> [13]", "both rules serve near the limit"),
         ("at = [k / root_q *", "[LG]t -> *E", NEVER),
         ("fine = *", "4 -> 5", FINE),
         ("fine = *", "1000 -> 1001", FINE),
@@ -121,12 +122,11 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("_SMOOTH = *", "2 -> 1", FINE),
         ("_LARGE = *", "1e+30 -> 1e+32", "any number as large stands in for infinity"),
         ("def _quadrature(*", "1.0 -> 2.0", "every caller says it"),
-        ("return _SMOOTH[2 if root_q <= 2 else 4]", "2 -> 1", "the finer rule serves there too"),
+        ("return _SMOOTH[[]2 if root_q <= 2 else 4]", "2 -> 1", "the finer rule serves there too"),
         ("at = [k / root_q *", "abs dropped", "an edge far below the range of integration"),
         ("fine = *", "divisor n -> n - 1", FINE),
         ("fine = *", "2 -> [13]", FINE),
         ("def gaussian_mean(*", "0.0 -> 1.0", "an edge at 0 is always there"),
-        ("*float(*", "float dropped", "numpy's double is a float"),
         ("return math.inf if q == math.inf and second > *", "Gt -> GtE", NEVER),
         ("if abs(right - left) > 1e-5:", "1e-05 -> 0.001", "how large a jump of the slope is one"),
         ("if abs(slope) < 1e-12:", "*", "how small a slope is none"),
@@ -156,14 +156,11 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
     "activations": [
         ("tail*", "GtE -> Gt", "the two sides agree at 0"),
         ("return np.where(x >= 0, tail, 2 - tail)", "GtE -> Gt", "the two sides agree at 0"),
-        ("return np.where(z >= 0, 1.0, e) / (1.0 + e)", "GtE -> Gt", "the two sides agree at 0"),
         ("ERFC_LARGEST = *", "10.0 -> 20.0", "erfc is 0 in single precision from 10 on"),
         ("_ER*_FIT = *", "*", "another polynomial, as close in single precision"),
         ("small = np.clip(x, -1, 1)", "1 -> 2", "only what lies within 1 is used"),
         ("return np.where(np.abs(x) < 1, *", "Lt -> LtE", "the two pieces agree at 1, to single precision"),
-        ("return np.where(z > 0, z, *", "Gt -> GtE", "the two sides agree at 0"),
         ("return *np.minimum(z, 0)*", "0 -> 1", "a guard against overflow on the side that is not used"),
-        ("return SELU_SCALE [*] np.where(z > 0, z, *", "Gt -> GtE", "the two sides agree at 0"),
     ],
     "probe": [
         ("z, z2[[]n] = measure(np.matmul*", "out= dropped", "the same numbers in another place"),
@@ -187,7 +184,6 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("variances = [[]*", "0.0 -> 1.0", "no unit on: not counted"),
         ("for k in range(3, width + 1):", "1 -> 2", "one more that nobody reads"),
         ("chance = np.array(*", "*", "the chances are scaled to sum to 1"),
-        ("*float(*", "float dropped", "numpy's double is a float"),
         ("def __init__(self, widths, depth, nets=200, seed=0):", "*", "other random numbers, or one network more"),
         ("delta[[]n] = np.where(*", "1.0 -> 2.0", "stands in for a 0 whose quotient is not used"),
     ],
@@ -199,13 +195,11 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("return np.concatenate(*", "Add -> Sub", "z is symmetric"),
         ("*700.0*", "700.0 -> 1400.0", "a guard against overflow, where exp(-exp(u)) is 0 already"),
         ("return gaussian_mean(*", "Add -> Sub", "z is symmetric"),
-        ("*float(*", "float dropped", "numpy's double is a float"),
         ("if pi.ndim != 1 or not math.isclose(*", "1e-06 -> *", "how nearly priors must sum to 1"),
         ("m, v = [[]0.0] [*] 4*", "4 -> 5", "one more that nobody reads"),
         ("grads = net.backward(*", "GtE -> Gt", "the two sides agree at 0"),
     ],
     "jacobian": [
-        ("*float(*", "float dropped", "numpy's double is a float"),
         ("return out", "return 2 [*]", "a list twice as long: its first half is read"),
         (
             "own = 1.0 if phi.name in HOMOGENEOUS else gain",
@@ -215,18 +209,13 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("axes, size, _ = np.linalg.svd(*", "*", "more directions than are read"),
         ("flat = flat [*] np.where(*", "*", "a sign is its own inverse, and no coordinate is 0"),
     ],
-    "gain_map": [("* = 1e*", "*", "what a picture shows")],
     "playground": [
-        ("REACH = *", "*", "what a picture shows"),
-        ("CELLS = *", "*", "what a picture shows"),
-        ("LOSS, GRADIENT = *", "*", "what a picture shows"),
         ("same = (np.abs(*", "LtE -> Lt", NEVER),
         ("return (np.abs(*", "LtE -> Lt", NEVER),
         ("return (np.abs(*", "1 -> 0", "being alike is mutual"),
         ("def best_line(*", "720 -> 721", FINE),
         ("for angle in np.arange(directions)*", "divisor n -> n - 1", FINE),
         ("ones = np.cumsum(*", "Add -> Sub", "the same directions, mirrored"),
-        ("*float(*", "float dropped", "numpy's double is a float"),
         ("w, v = centre + half *", "Add -> Sub", "the two units exchanged"),
         ("losses.append(*", "USub dropped", "of two axes the last is the second"),
         ("return net.copy(), loss, *", "Gt -> GtE", NEVER),
@@ -245,7 +234,6 @@ EQUIVALENT = {  # module -> (pattern of the source line, of what was changed, wh
         ("if base == z *", "Gt -> GtE", "sympy keeps no power of 0"),
     ],
     "border": [
-        ("*float(*", "float dropped", "numpy's double is a float"),
         ("kept, slope = *", "1.0 -> 2.0", "slopes of homogeneous activations have one mean square at every scale"),
         ("c = np.clip(*", "*", "a guard against rounding"),
         ("at = np.clip(*", "*", "a guard against rounding"),
@@ -467,7 +455,9 @@ def sites(tree, left_out):
     def visit(node, span, header, reshaped=False):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in left_out:
             return
-        if isinstance(node, ast.Assign) and any(getattr(t, "id", "__all__") in left_out for t in node.targets):
+        if isinstance(node, ast.Assign) and any(
+            getattr(part, "id", None) in left_out for target in node.targets for part in ast.walk(target)
+        ):
             return
         if isinstance(node, ast.Call) and called(node) == "lru_cache":
             return
@@ -798,7 +788,7 @@ def judge(module, files, path, tree, chosen, options, folder):
 
 # --- the table ------------------------------------------------------------------------------------------------------
 def reason(module, text, what):
-    for line, change, why in EQUIVALENT.get(module, ()):
+    for line, change, why in [*EVERYWHERE, *EQUIVALENT.get(module, ())]:
         if fnmatch.fnmatchcase(text, line) and fnmatch.fnmatchcase(what, change):
             return why
     return None
@@ -811,6 +801,9 @@ def examine(module, options, folder):
     with tokenize.open(path) as file:
         source = file.read()
     lines = source.splitlines()
+    for pattern, what, _ in EQUIVALENT.get(module, ()):
+        if not any(fnmatch.fnmatchcase(line.strip(), pattern) for line in lines):
+            raise ValueError(f"EQUIVALENT: no line of {module} fits {pattern!r} ({what})")
     tree = ast.parse(source)
     chosen = sites(tree, left_out.split())
     if options.sample and options.sample < len(chosen):
