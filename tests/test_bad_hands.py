@@ -204,13 +204,13 @@ def test_training_interrupted_leaves_nothing_and_runs_again(page, go):
     menu(page, "Kernel", "Interrupt Kernel")
     page.until(lambda: "run it again" in said(page, "train"))
     assert "KeyboardInterrupt" in said(page, "train") and "Nothing is lost" in said(page, "train")
-    assert page.page.locator(".widget-hprogress").count() == 0
+    page.page.wait_for_selector(".widget-hprogress", state="detached")
     assert page.python(WIDGETS) == before
     run(page, "judge")
     assert "that cell has not run" in said(page, "judge")
     go.touch()
     run(page, "train", "judge")
-    assert page.page.locator(".widget-hprogress").count() == 0
+    page.page.wait_for_selector(".widget-hprogress", state="detached")
     one_live_picture(page)
     all_is_well(page)
 
@@ -315,7 +315,7 @@ def test_a_picture_that_has_lost_its_kernel_says_so(page, go):
     assert inside and {each.evaluate("e => getComputedStyle(e, '::before').display") for each in inside} == {"none"}
     page.page.wait_for_function(lab.READY)
     page.run_all()
-    assert page.page.locator(".jupyter-widgets-disconnected").count() == 0
+    page.page.wait_for_selector(".jupyter-widgets-disconnected", state="detached")
     one_live_picture(page)
     all_is_well(page)
 
@@ -346,7 +346,7 @@ initlab.ledger()""",
     assert live_box(page, 1).locator(".initlab-live-caption").inner_text() == STING
     slider = page.page.locator(".initlab-live").nth(1).locator(".widget-slider")
     assert slider.locator(".widget-label").inner_text() == STING
-    assert page.page.locator(".jp-RenderedMarkdown td").first.is_visible()
+    page.page.locator(".jp-RenderedMarkdown td").first.wait_for()  # a table is set after its cell has ended
     assert STING in page.page.locator(".jp-RenderedMarkdown td").all_inner_texts()
     handle = slider.locator(".noUi-handle")
     handle.focus()
