@@ -13,6 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
+from initlab._ticks import plain_powers
+
 DRAWING = threading.RLock()  # slider events run beside cells, and matplotlib's text engine is not made for two threads
 
 
@@ -47,6 +49,7 @@ def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
     pixels, small = _Pixels(), io.BytesIO()
     with DRAWING:
+        plain_powers(fig)
         fig.savefig(pixels, format="rgba", dpi=fig.dpi * scale)
     painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
     palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images

@@ -130,7 +130,7 @@ class GainPanels:
             wide = high > WIDEST * low
             mark.set_data(layers, seen)
             line.set_data(layers, mean)
-            fill.set_data(layers, np.where(wide, mean, low), np.where(wide, mean, high))
+            plots.move_band(fill, layers, np.where(wide, mean, low), np.where(wide, mean, high))
             values += [*seen, *mean]
         plots.log_range([self.right], max(min(values), FLOOR), min(max(values), CEILING))
 

@@ -34,6 +34,7 @@ from initlab._output import (
     widget_data,
 )
 from initlab._svg import Overlay
+from initlab._ticks import plain_powers
 
 PICTURES = []  # every picture on the page, in the order shown; the tests move all of them
 MOVABLE = (Line2D, Collection, Patch, Text, AxesImage)
@@ -99,6 +100,7 @@ class Picture:
         self._lock = threading.RLock()
         with DRAWING:
             FigureCanvasAgg(fig)
+            plain_powers(fig)
             fig.canvas.draw()  # resolves the layout ...
             fig.set_layout_engine("none")  # ... which then stays: limits are all that still changes the transforms
         self.width, self.height = fig.bbox.width, fig.bbox.height

@@ -117,5 +117,5 @@ class MapPanels:
                 drawn.set_data(layers, np.clip(at, FLOOR, CEILING))
                 values += [*np.clip(at, FLOOR, CEILING)]
             edges = (mean * np.exp(-(std**2) / 2 + side * 1.96 * std) for side in (-1, 1))
-            band.set_data(layers, *(np.clip(edge, FLOOR, CEILING) for edge in edges))
+            plots.move_band(band, layers, *(np.clip(edge, FLOOR, CEILING) for edge in edges))
         plots.log_range([self.right], min(values), max(values), DECADES)

@@ -329,13 +329,20 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
     Source: Poole et al. 2016, equation 3; Schoenholz et al. 2017, equation 9; Hanin and Nica 2020, theorem 1, for
     the scatter of ReLU networks.
     """
-    widths, phi = check_widths(widths), as_activation(activation)
+    widths, phi = tuple(check_widths(widths)), as_activation(activation)
     x2, batch, sigma_b = finite("x2", x2, least=0.0), whole("batch", batch), finite("sigma_b", sigma_b, least=0.0)
-    depth, one = len(widths) - 1, 1.0 / batch
     shapes = list(pairwise(widths[:-1]))
     known = {shape: _weight_variance(init, shape[1], shape[0]) for shape in set(shapes)}  # most layers have one shape
     laws = [known[shape] for shape in shapes]
     laws.append(_weight_variance(init if output_init is None else output_init, widths[-1], widths[-2]))
+    seconds, log_std = _predict(widths, phi, tuple(laws), x2, 1.0 / batch, sigma_b)
+    return Prediction(*(v.copy() for v in seconds), {name: v.copy() for name, v in log_std.items()})
+
+
+@lru_cache(maxsize=512)  # a hand goes back and forth over the same settings
+def _predict(widths, phi, laws, x2, one, sigma_b):
+    """(z2, a2, delta2, dw2) and their `log_std`; laws are (Var[w], orthonormal) of each layer, `one` is 1 / batch."""
+    depth = len(widths) - 1
     z2, a2, delta2, dw2 = (np.full(depth + 1, math.nan) for _ in range(4))
     a2[0] = x2
     linear = as_activation("linear")
@@ -351,20 +358,17 @@ def predict(widths, activation, init, *, output_init=None, x2=1.0, batch=64, sig
         free = 1.0 - np.where(z2 > 0, sigma_b * sigma_b / z2, 0.0)  # the weights' share of E[z^2]
     exact = tuple(bool(orthonormal) for _, orthonormal in laws)
     if phi.homogeneous and sigma_b == 0:  # the same at every scale
-        log_std = dict(_scatter_at_any_scale(tuple(widths), phi, exact, one))
+        log_std = _scatter_at_any_scale(widths, phi, exact, one)
     else:
         log_std = _scatter(widths, [phi] * (depth - 1) + [linear], exact, z2, one, free)
-    return Prediction(z2, a2, delta2, dw2, log_std)
+    return (z2, a2, delta2, dw2), log_std
 
 
 @lru_cache(maxsize=256)
 def _scatter_at_any_scale(widths, phi, exact, one):
     depth = len(widths) - 1
     phis, ones = [phi] * (depth - 1) + [as_activation("linear")], np.ones(depth + 1)
-    log_std = _scatter(widths, phis, exact, ones, one, ones)
-    for values in log_std.values():
-        values.flags.writeable = False  # many predictions hold them
-    return log_std
+    return _scatter(widths, phis, exact, ones, one, ones)
 
 
 def _scatter(widths, phis, exact, z2, one, free):

@@ -41,10 +41,11 @@ def imports(path):
 
 
 NUMERIC = {"activations", "initializers", "theory", "network", "probe", "training", "data", "claims", "maps", "_checks"}
-DRAWN = {"plots", "live", "_output", "_svg", "_frame"}
+DRAWN = {"plots", "live", "_output", "_svg", "_frame", "_ticks"}
 ARROWS = {  # module -> what it may import of initlab
     "_checks": set(),
-    "_output": set(),
+    "_output": {"_ticks"},
+    "_ticks": set(),
     "_svg": set(),
     "_frame": {"_svg"},
     "activations": {"_checks"},
@@ -56,8 +57,8 @@ ARROWS = {  # module -> what it may import of initlab
     "data": {"_checks"},
     "maps": set(),
     "claims": set(),
-    "plots": {"_output", "_svg"},
-    "live": {"_output", "_svg", "_frame"},
+    "plots": {"_output", "_svg", "_ticks"},
+    "live": {"_output", "_svg", "_frame", "_ticks"},
     "symbolic": set(),
     "environment": {"_output"},
     "publish": set(),

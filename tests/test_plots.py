@@ -213,6 +213,33 @@ def test_measured_draws_every_network_and_labels_one():
     assert ax.get_legend_handles_labels()[1] == ["He"]
 
 
+@pytest.mark.parametrize("gap", [[], [3], [0, 1, 6]])
+def test_a_band_moves_as_matplotlib_would_move_it(gap):
+    """Also in pieces, where an edge is missing."""
+    x, (low, high) = np.arange(9) + 1, np.random.default_rng(0).uniform(1, 2, (2, 9))
+    high[gap] = np.inf
+    _, (one, other) = plots.panels(2)
+    fills = [plots.theory(ax, np.ones(3), (np.ones(3), np.ones(3)))[1] for ax in (one, other)]
+    plots.move_band(fills[0], x, low, high)
+    fills[1].set_data(x, low, high)
+
+    def corners(fill):
+        """Each piece's corners, without those that repeat the one before."""
+        pieces = [path.vertices for path in fill.get_paths()]
+        return [piece[np.append(True, np.any(np.diff(piece, axis=0) != 0, axis=1))] for piece in pieces]
+
+    ours, theirs = map(corners, fills)
+    assert len(ours) == len(theirs) == {0: 1, 1: 2, 3: 2}[len(gap)]
+    for piece, reference in zip(ours, theirs, strict=True):
+        assert {tuple(p) for p in piece} == {tuple(p) for p in reference}
+        assert _area(piece) == pytest.approx(_area(reference), rel=1e-12)
+
+
+def _area(corners):
+    x, y = corners.T
+    return abs(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
+
+
 def test_theory_lies_above_markers_and_markers_above_the_band():
     _, ax = plots.panels()
     line, fill = plots.theory(ax, np.ones(3), (np.ones(3), np.ones(3)))
