@@ -29,8 +29,8 @@ def plain_powers(fig):
     """Give every axis of a figure that still has matplotlib's own logarithmic labels plain ones."""
     for ax in fig.axes:
         for axis in (ax.xaxis, ax.yaxis):
-            for kind in ("major", "minor"):
+            for kind in ("major", "minor") if axis.get_scale() == "log" else ():
                 old = getattr(axis, f"get_{kind}_formatter")()
                 if type(old) is LogFormatterSciNotation:
-                    new = PlainPowers(old._base, old.labelOnlyBase, old.minor_thresholds, old._linthresh)
+                    new = PlainPowers(axis.get_transform().base, old.labelOnlyBase, old.minor_thresholds)
                     getattr(axis, f"set_{kind}_formatter")(new)
