@@ -38,29 +38,47 @@ def show_widget(widget, plain):
     display(widget_data(widget, plain), raw=True)
 
 
-class _Pixels(io.RawIOBase):
-    """A file for `savefig` that keeps the pixels as an image."""
-
-    def write(self, rgba):
-        self.image = Image.fromarray(np.asarray(rgba)).convert("RGB")
-
-
 def small_png(fig, scale=2, colours=128):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
-    pixels, small = _Pixels(), io.BytesIO()
+    canvas, dpi = fig.canvas, fig.dpi
     with DRAWING:
         plain_powers(fig)
-        fig.savefig(pixels, format="rgba", dpi=fig.dpi * scale)
-    painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
-    palette = dict(colors=256, kmeans=10_000) if painted else dict(colors=colours)  # fewer bands in smooth images
-    reduced = pixels.image.quantize(**palette, dither=Image.Dither.NONE)
-    reduced.save(small, format="png", optimize=True)
-    if isinstance(fig.canvas, FigureCanvasAgg):
-        FigureCanvasAgg(fig)  # forget the old canvas with its 5 MB of pixels ...
+        try:
+            fig.dpi = dpi * scale
+            paper = FigureCanvasAgg(fig)
+            paper.draw()
+            rgb = np.array(paper.buffer_rgba())[..., :3]
+        finally:
+            fig.dpi = dpi
+            if isinstance(canvas, FigureCanvasAgg):
+                FigureCanvasAgg(fig)  # an empty one: the old one and ours hold 5 MB of pixels ...
+            else:
+                fig.set_canvas(canvas)
     for text in fig.findobj(Text):
-        text._renderer = None  # ... which every text of the figure remembers too
-    gc.collect()  # and so do figures before this one
+        text._renderer = None  # ... and every text of the figure holds its renderer
+    painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
+    reduced = _reduce(rgb, **(dict(colours=256, kmeans=10_000) if painted else dict(colours=colours)))
+    small = io.BytesIO()
+    reduced.save(small, format="png", optimize=True)
+    del paper, rgb
+    gc.collect()  # figures before this one go too
     return small.getvalue()
+
+
+def _reduce(rgb, colours, **options):
+    """An image with a palette; the paper has a colour of its own, and only what is drawn on it shares the others."""
+    paper, width = rgb[0, 0], 1000
+    drawn = (rgb != paper).any(axis=2)
+    inks = rgb[drawn]
+    if not len(inks):
+        return Image.fromarray(rgb).quantize(2)
+    rows = np.concatenate([inks, np.repeat(inks[:1], -len(inks) % width, axis=0)]).reshape(-1, width, 3)
+    few = Image.fromarray(rows).quantize(colours - 1, dither=Image.Dither.NONE, **options)
+    index = np.full(drawn.shape, colours - 1, np.uint8)
+    index[drawn] = np.asarray(few).ravel()[: len(inks)]
+    reduced, palette = Image.fromarray(index), few.getpalette()[: 3 * (colours - 1)]
+    reduced.putpalette([*palette, *[0] * (3 * (colours - 1) - len(palette)), *paper.tolist()])
+    return reduced
 
 
 # --- the end of a widget --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from initlab import _output, plots
@@ -111,6 +112,35 @@ def test_show_stores_a_small_png_with_its_words(monkeypatch):
     x, y = ax.transData.transform([(0, 0), (1, 1)]).T
     assert red == pytest.approx(math.hypot(np.ptp(x), np.ptp(y)) * 10 * 100 / 72 / (500 * 200), rel=0.1)
     assert len(data["image/png"]) < 12_000
+
+
+@pytest.mark.parametrize(("paper", "ink"), [("white", "#0072b2"), ("#ffffe0", "black")])
+def test_a_small_png_is_what_matplotlib_saves(paper, ink):
+    """With few colours exactly, though only what is drawn shares the palette; with many, nearly."""
+    fig, ax = plots.panels(size=(4.0, 2.5))
+    fig.set_facecolor(paper)
+    ax.set_axis_off()
+    (line,) = ax.plot([0, 3, 1], color=ink, antialiased=False)
+
+    def both():
+        saved = io.BytesIO()
+        fig.savefig(saved, format="png", dpi=2 * fig.dpi)
+        files = (saved, io.BytesIO(_output.small_png(fig)))
+        return [np.asarray(Image.open(file).convert("RGB"), dtype=int) for file in files]
+
+    saved, small = both()
+    np.testing.assert_array_equal(small, saved)
+    line.remove()
+    ax.set_axis_on()
+    ax.set(title="a title", ylabel="a label")
+    ax.imshow(np.linspace(0, 1, 25 * 40).reshape(25, 40), cmap="viridis", aspect="auto")
+    saved, small = both()
+    assert (saved != small).any() and np.abs(saved - small).mean() < 1
+
+
+def test_a_figure_with_nothing_on_it():
+    png = Image.open(io.BytesIO(_output.small_png(Figure(figsize=(1.0, 1.0), dpi=50))))
+    assert png.size == (100, 100) and png.convert("RGB").getcolors() == [(10_000, (255, 255, 255))]
 
 
 @pytest.mark.parametrize("canvas", [FigureCanvasBase, FigureCanvasAgg])
