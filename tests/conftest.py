@@ -19,18 +19,21 @@ hypothesis.settings.register_profile("calm", deadline=None, derandomize=True)  #
 hypothesis.settings.load_profile("calm")
 
 
-def pytest_collection_finish():
-    """What collecting has made stays: each figure shown looks for old figures, which is quick from now on."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def own_style():
     """Each file begins with matplotlib's defaults: which files share a process is chance."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
+
+
+@pytest.fixture(scope="module")
+def frozen():
+    """What stands when a file begins stays: each figure shown looks for old figures, which is quick then."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

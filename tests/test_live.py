@@ -29,6 +29,8 @@ from PIL import Image
 from initlab import _frame, _output, live
 from initlab._svg import FAR, MARGIN
 
+pytestmark = pytest.mark.usefixtures("frozen")
+
 HALF = 0.06  # coordinates are printed to one decimal
 POINT = 100 / 72  # pixels in a point at the figures' 100 dpi
 

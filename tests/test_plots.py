@@ -22,6 +22,8 @@ from PIL import Image
 
 from initlab import _output, plots
 
+pytestmark = pytest.mark.usefixtures("frozen")
+
 FIELDS = ("a2", "delta2", "dw2")
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from initlab import live
 
+pytestmark = pytest.mark.usefixtures("frozen")
+
 PATHS = sorted((pathlib.Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 

@@ -9,6 +9,8 @@ from matplotlib.ticker import FixedLocator, StrMethodFormatter
 from initlab import _output, live, plots
 from initlab._ticks import plain_powers, power_of_ten
 
+pytestmark = pytest.mark.usefixtures("frozen")
+
 
 def spelled(label):
     """The number a plain label says."""
