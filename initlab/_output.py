@@ -74,10 +74,10 @@ def _reduce(rgb, colours, **options):
         return Image.fromarray(rgb).quantize(2)
     rows = np.concatenate([inks, np.repeat(inks[:1], -len(inks) % width, axis=0)]).reshape(-1, width, 3)
     few = Image.fromarray(rows).quantize(colours - 1, dither=Image.Dither.NONE, **options)
-    index = np.full(drawn.shape, colours - 1, np.uint8)
-    index[drawn] = np.asarray(few).ravel()[: len(inks)]
-    reduced, palette = Image.fromarray(index), few.getpalette()[: 3 * (colours - 1)]
-    reduced.putpalette([*palette, *[0] * (3 * (colours - 1) - len(palette)), *paper.tolist()])
+    index = np.zeros(drawn.shape, np.uint8)  # the paper comes first, which packs best
+    index[drawn] = np.asarray(few).ravel()[: len(inks)] + 1
+    reduced = Image.fromarray(index)
+    reduced.putpalette(paper.tolist() + few.getpalette()[: 3 * (colours - 1)])
     return reduced
 
 
