@@ -7,7 +7,7 @@ import re
 
 from matplotlib.ticker import LogFormatterSciNotation
 
-_RAISED = str.maketrans("-−0123456789.", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹·")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def power_of_ten(exponent):
@@ -19,9 +19,8 @@ class PlainPowers(LogFormatterSciNotation):
     """What matplotlib writes on a logarithmic axis, with raised figures in place of a formula."""
 
     def __call__(self, x, pos=None):
-        label = re.sub(r"^\$\\mathdefault\{(.*)\}\$$", r"\1", super().__call__(x, pos)).replace(
-            r"\times", "\u2009×\u2009"
-        )
+        label = re.sub(r"^\$\\mathdefault\{(.*)\}\$$", r"\1", super().__call__(x, pos))
+        label = label.replace(r"\times", "\u2009×\u2009")
         return re.sub(r"\^\{([^}]*)\}", lambda found: found[1].translate(_RAISED), label)
 
 

@@ -62,9 +62,8 @@ def test_labels_that_somebody_chose_stay():
     assert [word for _, word in labels(other.yaxis)][:3] == ["2⁰", "2¹", "2²"]
 
 
-def test_every_figure_shown_has_them(monkeypatch):
-    """A still one, a live one, and a live one whose function makes an axis logarithmic later."""
-    monkeypatch.setattr(_output, "display", lambda *args, **options: None)
+def test_every_figure_shown_has_them():
+    """A still one and a live one."""
     fig, ax = plots.panels()
     ax.loglog([1, 1000], [1, 1e-9])
     _output.small_png(fig)
