@@ -1,6 +1,7 @@
 """Every live picture of every chapter over its controls: no exception, no warning, finite marks, and it moves."""
 
 import ast
+import dis
 import pathlib
 import re
 import symtable
@@ -24,19 +25,26 @@ def tables(table):
 
 
 def names(source):
-    """(read, bound, imported, changed): the notebook's names that a cell reads, binds, imports, changes in place."""
+    """(read, bound, imported, changed): the notebook's names that a cell reads, binds, imports, changes in place.
+
+    Read are those that it does not bind first; in a function's body, those that it does not bind at all.
+    """
     top = symtable.symtable(source, "cell", "exec")
     bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
-    read = {
-        s.get_name() for t in tables(top) for s in t.get_symbols() if s.is_referenced() and (t is top or s.is_global())
-    }
+    read = {s.get_name() for t in tables(top) for s in t.get_symbols() if t is not top and s.is_global()} - bound
+    stored = set()
+    for step in dis.get_instructions(compile(source, "cell", "exec")):  # in the order in which Python runs them
+        if step.opname == "STORE_NAME":
+            stored.add(step.argval)
+        elif step.opname == "LOAD_NAME" and step.argval not in stored:
+            read.add(step.argval)
     imported, changed = {s.get_name() for s in top.get_symbols() if s.is_imported()}, set()
     for node in ast.walk(ast.parse(source)):
         part = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else node
-        stored = part is not node or isinstance(getattr(node, "ctx", None), ast.Store)  # x.f(...), or x[k] = ...
+        target = part is not node or isinstance(getattr(node, "ctx", None), ast.Store)  # x.f(...), or x[k] = ...
         while isinstance(part, (ast.Subscript, ast.Attribute)):
             part = part.value
-            if stored and isinstance(part, ast.Name):
+            if target and isinstance(part, ast.Name):
                 changed.add(part.id)
     return read, bound, imported, changed
 
