@@ -17,7 +17,6 @@ from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
 from matplotlib.image import AxesImage
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
@@ -102,10 +101,8 @@ class Picture:
         with DRAWING:
             FigureCanvasAgg(fig)
             plain_powers(fig)
-            if isinstance(layout := fig.get_layout_engine(), ConstrainedLayoutEngine):
+            if (layout := fig.get_layout_engine()) is not None:
                 layout.execute(fig)  # all that is needed of a drawing, in half of its time
-            else:
-                fig.draw_without_rendering()
             fig.set_layout_engine("none")  # it stays as it is: limits are all that still changes the transforms
         self.width, self.height = fig.bbox.width, fig.bbox.height
         self._axes = list(dict.fromkeys([*fig.axes, *(a.axes for a in self.moving if a.axes is not None)]))

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.spines import Spine
 from matplotlib.text import Text
+from matplotlib.ticker import NullLocator
 from PIL import Image
 
 from initlab import _frame, _output, live
@@ -36,9 +37,14 @@ POINT = 100 / 72  # pixels in a point at the figures' 100 dpi
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------
-def axes(*, size=(4, 3), dpi=100, xlim=(0, 10), ylim=(0, 10), **options):
+def axes(*, size=(4, 3), dpi=100, xlim=(0, 10), ylim=(0, 10), ticks=False, **options):
+    """A figure with one axes; without ticks, whose drawing takes longer than all else, where a test needs none."""
     fig = Figure(figsize=size, dpi=dpi)
-    return fig, fig.add_subplot(xlim=xlim, ylim=ylim, **options)
+    ax = fig.add_subplot(xlim=xlim, ylim=ylim, **options)
+    for axis in () if ticks else (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(NullLocator())
+        axis.set_minor_locator(NullLocator())
+    return fig, ax
 
 
 def picture_of(fig, *moving, update=lambda: ""):
@@ -557,7 +563,7 @@ def drawn_with(root, color, kind="stroke"):
 
 def test_the_frame_has_everything_but_what_moves():
     with mpl.rc_context({"axes.grid": True, "grid.color": "#00aa00", "axes.axisbelow": True}):
-        fig, ax = axes()
+        fig, ax = axes(ticks=True)
     (line,) = ax.plot([0, 10], [0, 10], color="#ff0000", label="moves")
     ax.plot([0, 10], [4, 5], color="#0000ff")
     ax.legend(labelcolor="#aa00aa")
@@ -579,7 +585,7 @@ def test_the_frame_has_everything_but_what_moves():
 
 
 def test_tick_labels_stand_where_matplotlib_puts_them():
-    fig, ax = axes(ylim=(0, 60))
+    fig, ax = axes(ylim=(0, 60), ticks=True)
     ax.tick_params(labelcolor="#0000ff")
     (line,) = ax.plot([1], [1])
     picture = live.Picture(fig, [line], lambda top: ax.set_ylim(0, top) and "")
@@ -599,7 +605,7 @@ def test_tick_labels_stand_where_matplotlib_puts_them():
 
 @pytest.mark.parametrize("below", [True, "line", False])
 def test_grid_lines_lie_below_or_above_as_asked(below):
-    fig, ax = axes()
+    fig, ax = axes(ticks=True)
     ax.set_axisbelow(below)
     ax.grid(color="#00ff00")
     ax.plot([0, 10], [4, 5], color="#0000ff")
@@ -655,7 +661,7 @@ def test_a_spine_that_stands_at_a_number_follows_the_limits(where, number, share
 
 
 def test_only_what_limits_scale_and_words_decide_is_drawn_anew(drawn):
-    fig, ax = axes(ylim=(0.1, 10))
+    fig, ax = axes(ylim=(0.1, 10), ticks=True)
     (line,) = ax.plot([1, 2], [1, 2])
 
     def update(top=10, right=10, scale="linear", title="title", label="", value=0):
@@ -717,7 +723,7 @@ def test_a_heavy_part_becomes_an_image():
 
 
 def test_other_axes_have_their_frames_too():
-    fig, ax = axes()
+    fig, ax = axes(ticks=True)
     inset, twin = ax.inset_axes([0.5, 0.5, 0.4, 0.4]), ax.twinx()
     for each, color in ((inset, "#ff0000"), (twin, "#00ff00")):
         each.tick_params(color=color)
@@ -737,7 +743,7 @@ def test_other_axes_have_their_frames_too():
 
 
 def test_axes_of_fixed_aspect_keep_it():
-    fig, ax = axes()
+    fig, ax = axes(ticks=True)
     ax.set_aspect("equal")
     (line,) = ax.plot([0, 4], [0, 4])
     picture = live.Picture(fig, [line], lambda top: ax.set(xlim=(0, 10), ylim=(0, top)) and "")
@@ -765,7 +771,7 @@ def test_marks_follow_limits():
 # --- pictures ---------------------------------------------------------------------------------------------------
 def wave(raises_above=np.inf):
     """A picture with a slider, a list and a seed."""
-    fig, ax = axes(ylim=(-3, 3))
+    fig, ax = axes(ylim=(-3, 3), ticks=True)
     x = np.linspace(0, 10, 50)
     (line,) = ax.plot(x, x, marker="o")
 
@@ -796,7 +802,7 @@ def test_same_values_same_picture_and_another_seed_another():
 
 def test_nothing_on_the_page_has_a_name():
     """No id, no reference: two pictures, or one picture shown twice, cannot get in each other's way."""
-    fig, ax = axes()
+    fig, ax = axes(ticks=True)
     moving = [
         ax.plot([1, 2], [1, 2], "--", marker="o", alpha=0.5)[0],
         ax.fill_between([1, 2], [1, 1], [2, 2]),
@@ -914,7 +920,7 @@ def test_an_artist_that_cannot_be_drawn_leaves_nothing_behind():
 
 
 def test_a_title_that_cannot_be_drawn_leaves_nothing_behind():
-    fig, ax = axes()
+    fig, ax = axes(ticks=True)
     picture = live.Picture(fig, ax.plot([1], [1]), lambda words: ax.set_title(words) and "")
     picture.set(words="fine")
     good = still(picture)
@@ -1113,7 +1119,7 @@ def test_first_setting_that_raises_is_raised_and_shows_nothing(page):
 
 def test_one_event_is_one_message(page, monkeypatch):
     """Beside the echo of the slider itself; two when the limits change."""
-    fig, ax = axes(ylim=(0, 10))
+    fig, ax = axes(ylim=(0, 10), ticks=True)
     (line,) = ax.plot([1, 2], [1, 2])
 
     def update(value, top=10):
