@@ -68,7 +68,8 @@ class MLP:
             raise ValueError(f"x must have shape ({self.widths[0]}, batch), got {x.shape}: examples are columns")
         z, a = [None], [x]
         for n in range(1, self.depth + 1):
-            z.append(self.W[n] @ a[-1] + self.b[n][:, None])
+            z.append(self.W[n] @ a[-1])
+            z[n] += self.b[n][:, None]
             a.append(z[-1] if n == self.depth else self.activation.phi(z[-1]))
         return Trace(z, a)
 
@@ -82,7 +83,8 @@ class MLP:
             if n == self.depth:
                 delta[n] = dz
             else:
-                delta[n] = (self.W[n + 1].T @ delta[n + 1]) * self.activation.slope(trace.z[n], trace.a[n])
+                delta[n] = self.W[n + 1].T @ delta[n + 1]
+                delta[n] *= self.activation.slope(trace.z[n], trace.a[n])
             W[n] = delta[n] @ trace.a[n - 1].T
             b[n] = delta[n].sum(axis=1)
         return Grads(W, b, delta)

@@ -24,11 +24,13 @@ def cross_entropy(z, y):
         e = np.exp(-np.abs(z))
         loss = np.maximum(z[0], 0) - z[0] * y + np.log1p(e[0])
         return loss.mean(), (np.where(z >= 0, 1.0, e) / (1.0 + e) - y) / batch
-    top = z.max(axis=0)
-    log_sum = top + np.log(np.exp(z - top).sum(axis=0))
-    dz = softmax(z)
-    dz[y, np.arange(batch)] -= 1.0
-    return (log_sum - z[y, np.arange(batch)]).mean(), dz / batch
+    top, each = z.max(axis=0), np.arange(batch)
+    dz = np.exp(z - top)
+    total = dz.sum(axis=0)
+    dz /= total  # softmax(z)
+    dz[y, each] -= 1.0
+    dz /= batch
+    return (top + np.log(total) - z[y, each]).mean(), dz
 
 
 def squared_error(z, y):

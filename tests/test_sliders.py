@@ -81,7 +81,7 @@ def settings(control):
     """The ends of a control and a grid between."""
     if isinstance(control, (ipywidgets.IntSlider, ipywidgets.FloatSlider)):
         low, high, step = control.min, control.max, control.step
-        grid = [low + step * round((high - low) * k / 8 / step) for k in range(9)]
+        grid = [low + step * round((high - low) * k / 6 / step) for k in range(7)]
         return sorted({type(control.value)(min(v, high)) for v in grid})
     if hasattr(control, "options"):
         return [value for _, value in control._options_full]
@@ -93,8 +93,11 @@ def settings(control):
 
 
 def check(picture, **values):
-    """Set these values and look at what is sent to the page: the marks and, behind them, the frame, without words."""
-    picture.set(**values)
+    """Move the controls, as the browser does, and look at what is sent: the marks and the frame, without words."""
+    for name, value in values.items():
+        if picture.controls[name].value != value:
+            picture.controls[name].value = value
+            assert picture.error is None, (values, picture.error)
     assert len(picture.caption) > 20
     marks, _, below = picture._marks.value.partition('<div class="initlab-live-caption"')
     assert below
@@ -129,15 +132,6 @@ def test_same_settings_give_the_same_picture(pictures):
         for control, name in [(c, n) for n, c in picture.controls.items()]:
             check(picture, **{name: settings(control)[-1]})
         assert check(picture, **start) == first
-
-
-def test_the_event_path_shows_no_error(pictures):
-    """A slider's own event, as the browser sends it, reaches the picture."""
-    for picture in pictures:
-        for control in picture.controls.values():
-            control.value = settings(control)[0]
-            control.value = settings(control)[-1]
-            assert picture.error is None, picture.error
 
 
 def test_chapter_has_a_live_picture(pictures):
