@@ -10,6 +10,7 @@ import numpy as np
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.text import Text
 from PIL import Image
 
@@ -38,7 +39,7 @@ def show_widget(widget, plain):
     display(widget_data(widget, plain), raw=True)
 
 
-def small_png(fig, scale=2, colours=128):
+def small_png(fig, scale=2):
     """A figure as PNG bytes at `scale` times its dpi, with a palette, so that notebooks stay small."""
     canvas, dpi = fig.canvas, fig.dpi
     with DRAWING:
@@ -56,10 +57,12 @@ def small_png(fig, scale=2, colours=128):
                 fig.set_canvas(canvas)
     for text in fig.findobj(Text):
         text._renderer = None  # ... and every text of the figure holds its renderer
-    painted = any(np.ndim(image.get_array()) == 3 for ax in fig.axes for image in ax.images)
-    reduced = _reduce(rgb, **(dict(colours=256, kmeans=10_000) if painted else dict(colours=colours)))
+    shades = fig.findobj(lambda artist: isinstance(artist, ScalarMappable) and artist.get_array() is not None)
+    painted = any(np.ndim(artist.get_array()) == 3 for artist in shades)
+    palette = dict(colours=256, kmeans=10_000) if painted else dict(colours=128 if shades else 64)
+    reduced = _reduce(rgb, **palette)
     small = io.BytesIO()
-    reduced.save(small, format="png", optimize=True)
+    reduced.save(small, format="png", compress_level=8)  # 9 takes twice the time for a twentieth of the size
     del paper, rgb
     gc.collect()  # figures before this one go too
     return small.getvalue()
