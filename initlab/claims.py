@@ -128,8 +128,11 @@ class Hint(Exception):
     """Raised while an answer is judged: its text is the hint."""
 
 
-def one_number(answer):
-    """The number in an answer, which may come in an array of its own, as a float; raises Hint where there is none."""
+def one_number(answer, otherwise=None):
+    """The number in an answer, which may come in an array of its own, as a float; where there is none raises a Hint.
+
+    otherwise: the words of that hint.
+    """
     try:
         values = np.asarray(answer, dtype=float).ravel()
         if values.size == 1 and not np.isnan(values[0]) and not isinstance(answer, (str, bool)):
@@ -137,7 +140,7 @@ def one_number(answer):
     except (TypeError, ValueError, OverflowError) as problem:
         if "ellipsis" in str(problem):
             raise
-    raise Hint(f"Give one number; you gave {_shown(answer)}.")
+    raise Hint(otherwise or f"Give one number; you gave {_shown(answer)}.")
 
 
 def _shown(answer, most=60):

@@ -18,13 +18,9 @@ OWN = {
 CALLS, MISSES = 20, 1  # a measurement right to 2 % misses that in one call of twenty
 
 
-def _number(value):
-    """The one number in an answer, or None."""
-    try:
-        values = np.asarray(value, dtype=float).ravel()
-    except (TypeError, ValueError):
-        return None
-    return float(values[0]) if values.size == 1 and not np.isnan(values[0]) else None
+def _returned(name, got):
+    """The number that a learner's function has returned for this phi."""
+    return one_number(got, f"For φ(z) = {name} it returns {got!r}: it should return one number.")
 
 
 @exercise("07.1")
@@ -56,9 +52,7 @@ def softplus_gradients(answer):
 
 def _hint(name, phi, got, slope=None):
     """What is wrong with this forward gain of phi, or None; with `slope`, phi', the backward gain.  2 % are allowed."""
-    if _number(got) is None or np.ndim(got):
-        return f"For φ(z) = {name} it returns {got!r}: it should return one number."
-    got, f, square = float(got), slope or phi, "φ′(z)²" if slope else "φ(z)²"
+    f, square = slope or phi, "φ′(z)²" if slope else "φ(z)²"
     second, mean = gaussian_mean(lambda z: f(z) ** 2), gaussian_mean(f)
     right = 1 / math.sqrt(second)
 
@@ -103,6 +97,7 @@ def gains_by_integral(answer):
         if not isinstance(got, (tuple, list, np.ndarray)) or len(got) != 2:
             return f"For φ(z) = {name} it returns {got!r}: it should return two numbers, forward and backward."
         for slope, value in ((None, got[0]), (dphi, got[1])):
+            value = _returned(name, value)
             if hint := _hint(name, phi, value, slope):
                 return hint
             f = slope or phi
@@ -121,13 +116,11 @@ def gain_by_measurement(answer):
         return ...
     rng = np.random.default_rng(1)
     for name, (phi, _) in OWN.items():
-        tries = [answer(phi, rng) for _ in range(CALLS)]
-        if any(_number(t) is None or np.ndim(t) for t in tries):
-            return _hint(name, phi, next(t for t in tries if _number(t) is None or np.ndim(t)))
-        if len(set(map(float, tries))) == 1:
+        tries = [_returned(name, answer(phi, rng)) for _ in range(CALLS)]
+        if len(set(tries)) == 1:
             return f"{CALLS} calls give the same number: a measurement draws from rng, so it scatters a little."
         right = 1 / math.sqrt(gaussian_mean(lambda z, phi=phi: phi(z) ** 2))
-        off = np.array(tries, dtype=float) / right - 1
+        off = np.array(tries) / right - 1
         wide = np.sum(np.abs(off) > 0.02) > MISSES
         if wide and abs(off.mean()) < 0.01 + off.std():
             more = "more units or more examples, and more than a few inputs"

@@ -19,14 +19,6 @@ FUNCTIONS = {
 }
 
 
-def _one(answer):
-    """The number in an answer, which may come in an array of its own; None where there is not one number."""
-    if answer is None or isinstance(answer, (str, dict)) or callable(answer):
-        return None
-    values = np.asarray(answer, dtype=float).ravel()
-    return float(values[0]) if values.size == 1 else None
-
-
 @exercise("09.1")
 def branch_scale(answer):
     """The alpha with (1 + 2 alpha^2)^48 = 2: about 0.0852, or minus that."""
@@ -69,9 +61,8 @@ def first_gradients(answer):
         return ...
     if set(answer) != set(WOKEN):
         return f'The keys are "head", "W2" and "W1"; you gave {", ".join(map(repr, answer))}.'
-    got = {name: _one(value) for name, value in answer.items()}
-    if any(value is None for value in got.values()):
-        return "Each of the three is one whole number, the step."
+    told = "Each of the three is one whole number, the step."
+    got = {name: one_number(value, told) for name, value in answer.items()}
     if got == WOKEN:
         return None
     if got == {name: step + 1 for name, step in WOKEN.items()}:
@@ -98,9 +89,7 @@ def batch_norm_factor(answer):
         value = answer(phi, dphi)
         if value is None:
             return "Your function returns nothing: it ends without a `return` of the number."
-        value = _one(value)
-        if value is None:
-            return f"For φ(z) = {name} it should return one number."
+        value = one_number(value, f"For φ(z) = {name} it should return one number.")
         mean, second = gaussian_mean(phi), gaussian_mean(lambda z, phi=phi: phi(z) ** 2)
         slope = gaussian_mean(lambda z, dphi=dphi: dphi(z) ** 2)
         right, told = slope / (second - mean**2), f"For φ(z) = {name} you get {value:.3g}."
