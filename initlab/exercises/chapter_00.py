@@ -2,18 +2,17 @@
 
 import math
 
-from initlab.claims import exercise
+from initlab.claims import exercise, one_number
 
 
 @exercise("00.1")
 def std_of_a_weight(answer):
     """The standard deviation of a weight with gain 2 and fan_in 24: 2 / sqrt(24)."""
-    try:
-        got, right = float(answer), 2 / math.sqrt(24)
-    except (TypeError, ValueError):
-        return "One number is asked for, such as 0.123: not a list, and not a text."
+    got, right = one_number(answer), 2 / math.sqrt(24)
     if math.isclose(got, right, rel_tol=0.01):
         return None
+    if math.isclose(got, right, rel_tol=0.03):
+        return f"Close, but {got:g} is rounded too much: give two digits or more."
     if math.isclose(got, right**2, rel_tol=0.01):
         return "That is the variance, gain² / fan_in. The standard deviation is its root."
     if math.isclose(got, 1 / math.sqrt(24), rel_tol=0.01):

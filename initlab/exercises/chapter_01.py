@@ -46,6 +46,8 @@ def equal_networks(answer):
         return "That reorders one layer. There are two, and a sign to choose for each unit."
     if is_(orders**2):
         return "That is every order. A unit may also change the sign of all it receives and all it sends on."
+    if is_(orders**2 * signs):
+        return "The orders are right. Signs can be chosen in both layers too: each has 2⁸ choices."
     if is_(orders * signs):
         return "That is right for one hidden layer. The second one can be changed independently."
     if is_(signs**2) or is_(signs):
@@ -76,7 +78,7 @@ def wake_up(answer):
     if off == 32:
         return "No bias is above 0: every unit is off for every image, its slope is 0, and nothing can move it."
     if off:
-        return f"{off} of the 32 units have a bias of 0 or below. They are off for every image, and stay off."
+        return f"Of the 32 biases {off} are 0 or below: units with these are off for every image, and stay off."
     rng, data = np.random.default_rng(1), digits()
     net = MLP([64, 32, 32, 10], "relu", "he_normal", rng)
     net.W[1][:], net.b[1][:] = 0.0, biases

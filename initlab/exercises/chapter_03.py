@@ -79,6 +79,8 @@ def triangular(answer):
         said = f"For {fan_in} to {fan_out} units Var[w] comes out {ratio:.2g} times what Xavier asks."
         if abs(ratio - 0.5) < 0.03 and fan_in == fan_out:
             return f"{said} Your r is that of a uniform distribution, of variance r²/3. A triangle of this r has less."
+        if abs(ratio - 2) < 0.1 and fan_in == fan_out:
+            return f"{said} Is fan_out in your formula, as well as fan_in?"
         if fan_in != fan_out:
             return f"{said} At equal widths it was right: both fan_in and fan_out belong into the formula."
         return f"{said} Integrate x² (r − |x|)/r² from −r to r, set it equal to 2/(fan_in + fan_out), solve for r."

@@ -24,9 +24,14 @@ def symmetric_law(answer):
     share, kept = np.mean(a**2) / total, a.var() / z.var()
     if abs(share - 0.5) > 0.03:
         return f"ReLU keeps {share:.2g} of its mean square. A symmetric law keeps 0.5 (very long tails hide it)."
+    for t in (0, *np.quantile(np.abs(z), [0.5, 0.9, 0.99])):
+        above, below = (np.mean(v >= t if t else v > 0) for v in (z, -z))
+        if abs(above - below) > 0.01:  # each known to 0.0008
+            told = f"{above:.1%} of its values are at {t:.3g} or above, {below:.1%} at {-t:.3g} or below."
+            return f"It keeps half of its mean square, and is not symmetric: {told}"
     if kept > 0.45:
         return None
-    near = f"Symmetric it is, and ReLU keeps {kept:.2f} of its variance. "
+    near = f"Symmetric it is, and ReLU keeps {kept:.3f} of its variance. "
     if abs(kept - 0.25) < 0.005:
         return near + "That is the least there can be: E[a] is as large as E[a²] allows. Go the other way."
     return near + "The rest is E[a]². Make E[a] small against the root of E[z²]: most values near 0, a few far out."
@@ -69,5 +74,9 @@ def median_level(answer):
             return f"For n = {n} you get {got:.4g}: that is the gain. n Var[w] is its square."
         if math.isclose(got, 2 * math.exp(5 / n), rel_tol=0.1 / n):
             return f"For n = {n} you get {got:.4g}: 5/n is the variance of a step; the drift is half of it."
+        if math.isclose(got, 2 + 2.5 / n, rel_tol=0.1 / n):
+            return f"For n = {n} you get {got:.4g}: 5/(2n) is the drift of a logarithm. It has to be log(n Var[w] / 2)."
+        if math.isclose(got, math.exp(2.5 / n), rel_tol=0.1 / n):
+            return f"For n = {n} you get {got:.4g}, near 1. That factor makes up for the drift: what does it multiply?"
         return f"For n = {n} you get {got:.4g}; log M would still drift by {drift:+.2g} per layer. It should not drift."
     return None
