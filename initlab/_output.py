@@ -48,7 +48,7 @@ def small_png(fig, scale=2):
             fig.dpi = dpi * scale
             paper = FigureCanvasAgg(fig)
             paper.draw()
-            rgb = np.array(paper.buffer_rgba())[..., :3]
+            rgba = np.array(paper.buffer_rgba())
         finally:
             fig.dpi = dpi
             if isinstance(canvas, FigureCanvasAgg):
@@ -60,27 +60,40 @@ def small_png(fig, scale=2):
     shades = fig.findobj(lambda artist: isinstance(artist, ScalarMappable) and artist.get_array() is not None)
     painted = any(np.ndim(artist.get_array()) == 3 for artist in shades)
     palette = dict(colours=256, kmeans=10_000) if painted else dict(colours=128 if shades else 64)
-    reduced = _reduce(rgb, **palette)
+    reduced = _reduce(rgba, **palette)
     small = io.BytesIO()
     reduced.save(small, format="png", compress_level=8)  # 9 takes twice the time for a twentieth of the size
-    del paper, rgb
+    del paper, rgba
     gc.collect()  # figures before this one go too
     return small.getvalue()
 
 
-def _reduce(rgb, colours, **options):
-    """An image with a palette; the paper has a colour of its own, and only what is drawn on it shares the others."""
-    paper, width = rgb[0, 0], 1000
-    drawn = (rgb != paper).any(axis=2)
-    inks = rgb[drawn]
-    if not len(inks):
-        return Image.fromarray(rgb).quantize(2)
-    rows = np.concatenate([inks, np.repeat(inks[:1], -len(inks) % width, axis=0)]).reshape(-1, width, 3)
-    few = Image.fromarray(rows).quantize(colours - 1, dither=Image.Dither.NONE, **options)
-    index = np.zeros(drawn.shape, np.uint8)  # the paper comes first, which packs best
-    index[drawn] = np.asarray(few).ravel()[: len(inks)] + 1
+def _reduce(rgba, colours, **options):
+    """An image with a palette, in which what has one colour over four pixels keeps it, however small it is.
+
+    The paper comes first, which packs best; shades of these, and edges, where ink meets paper, share the others.
+    """
+    code, width = rgba.view(np.uint32)[..., 0], 1000
+    drawn, corner = code != code[0, 0], code[1:, 1:]
+    flat = drawn[1:, 1:] & (code[:-1, :-1] == corner) & (code[:-1, 1:] == corner) & (code[1:, :-1] == corner)
+    found, counts = np.unique(corner[flat], return_counts=True)
+    candidates = np.append(code[0, 0], found[np.argsort(-counts)])
+    levels, own = candidates.view(np.uint8).reshape(-1, 4)[:, :3].astype(int), []
+    for k, level in enumerate(levels[:1000]):
+        if len(own) < colours // 4 and all(np.abs(level - levels[o]).max() > 24 for o in own):
+            own.append(k)
+    index = np.full(code.shape, len(own), np.uint8)
+    for place, k in enumerate(own):
+        index[code == candidates[k]] = place
+    palette = levels[own].ravel().tolist()
+    edges = rgba[index == len(own), :3]
+    if len(edges):
+        rows = np.concatenate([edges, np.repeat(edges[:1], -len(edges) % width, axis=0)]).reshape(-1, width, 3)
+        few = Image.fromarray(rows).quantize(colours - len(own), dither=Image.Dither.NONE, **options)
+        index[index == len(own)] += np.asarray(few).ravel()[: len(edges)]
+        palette += few.getpalette()[: 3 * (colours - len(own))]
     reduced = Image.fromarray(index)
-    reduced.putpalette(paper.tolist() + few.getpalette()[: 3 * (colours - 1)])
+    reduced.putpalette(palette)
     return reduced
 
 

@@ -140,6 +140,17 @@ def test_a_small_png_is_what_matplotlib_saves(paper, ink):
     assert (saved != small).any() and np.abs(saved - small).mean() < 1
 
 
+def test_a_small_mark_keeps_its_colour():
+    """Among more shades than the palette has."""
+    fig, ax = plots.panels(size=(4.0, 2.5))
+    ax.imshow(np.linspace(0, 1, 25 * 40).reshape(25, 40), cmap="gray", aspect="auto")
+    ax.plot([20], [12], "o", color=plots.AMBER, markersize=4, markeredgewidth=0)
+    pixels = np.asarray(Image.open(io.BytesIO(_output.small_png(fig))).convert("RGB"))
+    amber = np.frombuffer(bytes.fromhex(plots.AMBER[1:]), np.uint8)
+    area = math.pi * (2 * 100 / 72 * 2) ** 2  # in pixels
+    assert 0.6 * area < (pixels == amber).all(axis=2).sum() < area
+
+
 def test_a_figure_with_nothing_on_it():
     png = Image.open(io.BytesIO(_output.small_png(Figure(figsize=(1.0, 1.0), dpi=50))))
     assert png.size == (100, 100) and png.convert("RGB").getcolors() == [(10_000, (255, 255, 255))]
