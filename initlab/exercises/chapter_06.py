@@ -40,8 +40,10 @@ def centred_log_priors(answer):
 def logits_of_a_first_loss(answer):
     """The s with first_loss(s, 27 equal classes) = 27: about 13.4."""
     got, equal = one_number(answer), [1 / 27] * 27
-    if not 0 < got < 400:
-        return f"The standard deviation of the logits is a positive number, and not as far from 1 as {got:.4g}."
+    if got <= 0:
+        return f"A standard deviation is a positive number; you gave {got:.4g}."
+    if got >= 400:
+        return f"With s = {got:.4g} the first loss would be far above 27."
     if abs(got - 27) < 0.01 or abs(got - math.log(27)) < 0.01:
         return f"That is a loss. With standard deviation {got:.3g} it would be {first_loss(got, equal):.3g}."
     near = min(got, 30.0)  # beyond it the loss grows in proportion, and the integral becomes slow
@@ -65,7 +67,9 @@ def half_life_bias(answer):
         return ...
     for steps in (1, 10, 100, 1000):
         try:
-            got = float(answer(steps))
+            if (got := answer(steps)) is None:
+                return "Your function returns nothing: it ends without a `return` of the bias."
+            got = float(got)
         except (ValueError, ZeroDivisionError) as problem:
             told = f"For T = {steps} your function stops with {problem!r}."
             return f"{told} One step must leave half of the cell: gate 1/2, bias 0." if steps == 1 else told
