@@ -185,17 +185,18 @@ def compare(found, laws, depth):
     """A figure of several cases: found[name] has shape (nets, L + 1) fields, laws[name] the prediction with its band.
 
     Each panel has the colour of its quantity; cases differ by marker.  A single case has each quantity's own.  The
-    output layer's a2 is not drawn.
+    output layer's a2 is not drawn.  Of many layers some are marked.
     """
     fig, axes = three_panels(depth)
-    low, high = 1.0, 1.0
+    low, high, every = 1.0, 1.0, max(1, depth // 16)
     for case, (name, s) in zip("osDv^P", found.items(), strict=False):
         for ax, field in zip(axes, ("a2", "delta2", "dw2"), strict=True):
             kept = slice(0, -1) if field == "a2" else slice(None)
             law, band = getattr(laws[name], field)[kept], laws[name].band(field)
             theory(ax, law, tuple(edge[kept] for edge in band), label=None)
             marker = case if len(found) > 1 else QUANTITIES[field].marker
-            measured(ax, getattr(s, field)[:, kept], field, label=name, marker=marker, fillstyle="none")
+            marks = {"marker": marker, "fillstyle": "none", "markevery": every}
+            measured(ax, getattr(s, field)[:, kept], field, label=name, **marks)
             low, high = min(low, np.nanmin(law)), max(high, np.nanmax(law))
     log_range(axes, low, high, RANGES)
     axes[0].legend(loc="lower left")
