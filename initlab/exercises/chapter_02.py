@@ -43,7 +43,7 @@ def float32_depth(answer):
         got, right = answer(gain), tiny / math.log(gain / math.sqrt(2))
         if not isinstance(got, (int, float, np.number)):
             return f"For gain {gain} the function returns {got!r}: it should return a number of layers."
-        if abs(got - right) <= 1.0:
+        if abs(got - right) < 1.01:  # at 0.5 it is a whole number, and rounding may go either way
             continue
         if abs(got + right) <= 1.0:
             return f"For gain {gain} you get {got:.4g}: the number is right, its sign is not."
