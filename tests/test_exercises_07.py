@@ -90,6 +90,7 @@ def test_right_answers_pass(name, answer):
         ("07.2", changed(lambda phi: np.sqrt(mean_square(phi))), "undo"),
         ("07.2", changed(lambda phi: 1 / np.sqrt(mean_square(phi) - (BELL @ phi(Z)) ** 2)), "variance of φ"),
         ("07.2", changed(lambda phi: 1 / np.sqrt(np.mean(phi(Z) ** 2))), "evenly"),
+        ("07.2", changed(lambda phi: 1 / np.sqrt(1e-3 * np.exp(-(Z**2) / 2) @ phi(Z) ** 2)), "do not add up to 1"),
         ("07.2", changed(lambda phi: 2**0.5), "ReLU's gain"),
         (
             "07.2",

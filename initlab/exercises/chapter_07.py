@@ -74,6 +74,8 @@ def _hint(name, phi, got, slope=None):
         return f"{told} That is √E[{square}], what the layer does. The gain has to undo it."
     if second - mean**2 > 0 and near(1 / math.sqrt(second - mean**2)):
         return f"{told} You have used the variance of φ(z). The next layer sees its mean too: use the mean of squares."
+    if near(right * (2 * math.pi) ** -0.25):
+        return f"{told} You have weighted by exp(−z²/2). These weights do not add up to 1: divide by their sum."
     flat = np.linspace(-10, 10, 20001)
     if any(near(1 / math.sqrt(np.mean(f(flat[np.abs(flat) <= r]) ** 2))) for r in (1, 3, 5, 10)):
         return f"{told} That averages over z evenly. z is normal: weight it by its density, or draw it normal."
