@@ -84,7 +84,10 @@ def claim(sentence, measured, predicted=None, *, rel=None, within=None, at_least
         many = f" (worst of {got.size})" if got.size > 1 else ""
         row = Claim(sentence, number(got[at], printed) + many, number(want[at], printed), allowed)
         told = f"measured {row.measured}, predicted {row.predicted}, {row.allowed}"
-        short = f"measured and found {row.allowed} of {row.predicted}"
+        how = (
+            f"{row.predicted}, but for rounding" if allowed == "equal to rounding" else f"{allowed} of {row.predicted}"
+        )
+        short = f"measured and found {how}"
     if not holds:
         raise AssertionError(f"{sentence}: {told}; this does not hold")
     if digits == 0:

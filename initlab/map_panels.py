@@ -87,7 +87,7 @@ class MapPanels:
         self.map = image(left, np.ones((2, 2)), "map, theory")
         (self.rows,) = middle.plot([1], [1], color=plots.BLUE, linewidth=1.4)
         self.seen = plots.measured(middle, np.ones(2), "a2")
-        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="its row means")
+        middle.set(xlim=(0.5, size + 0.5), ylim=(0, 2.2), xlabel="row or column", title="row and column means")
         middle.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         plots.one_panel(right, depth)
         right.axhline(1.0, color=plots.GREY, linewidth=1.0, zorder=1)  # what keeps its size is level at 1

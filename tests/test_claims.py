@@ -301,10 +301,12 @@ def test_an_unknown_exercise_when_there_is_none():
 def test_claims_without_digits_are_asserted_and_print_no_measured_number(capsys):
     claim("loss at the end of a run", 0.2471, at_most=0.4, digits=0)
     claim("accuracy of a run", [0.913, 0.9], 0.9, within=0.05, digits=0)
+    claim("share of a run", 0.25, 0.25, within=1e-9, digits=0)
     said = capsys.readouterr().out
     assert "✓ loss at the end of a run: measured and found at most 0.4" in said
     assert "✓ accuracy of a run: measured and found within 0.05 of 0.9" in said
-    assert [row.measured for row in ledger()[-2:]] == ["✓", "✓"]
+    assert "✓ share of a run: measured and found 0.25, but for rounding" in said
+    assert [row.measured for row in ledger()[-3:]] == ["✓"] * 3
     with pytest.raises(AssertionError, match=r"loss at the end: measured 0\.471, at most 0\.4; this does not hold"):
         claim("loss at the end", 0.471, at_most=0.4, digits=0)
 

@@ -45,7 +45,7 @@ def branch_scale(answer):
     if near(solution(24, 1)):
         return "Each of the 24 layers has two branches, and each branch has twice the stream's second moment."
     if near(1 / math.sqrt(48)) or near(1 / math.sqrt(96)) or near(1 / math.sqrt(24)):
-        return f"α = {got:.3g} makes q grow by {(1 + 2 * got**2) ** 48:.3g}. For exactly 2, solve (1 + r)^48 = 2 first."
+        return f"α = {got:.3g} makes q grow by {(1 + 2 * got**2) ** 48:.3g}. For exactly 2, solve (1 + 2α²)^48 = 2."
     growth = f"{(1 + 2 * min(got, 1e3) ** 2) ** 48:.3g}"
     return (
         f"With this α E[x²] grows by a factor of {growth}; it should be 2. By which factor does one branch multiply it?"
