@@ -74,10 +74,10 @@ def _reduce(rgba, colours, **options):
     The paper comes first, which packs best; shades of these, and edges, where ink meets paper, share the others.
     """
     code, width = rgba.view(np.uint32)[..., 0], 1000
-    drawn, corner = code != code[0, 0], code[1:, 1:]
-    flat = drawn[1:, 1:] & (code[:-1, :-1] == corner) & (code[:-1, 1:] == corner) & (code[1:, :-1] == corner)
+    paper, corner = code[0, 0], code[1:, 1:]
+    flat = (corner != paper) & (code[:-1, :-1] == corner) & (code[:-1, 1:] == corner) & (code[1:, :-1] == corner)
     found, counts = np.unique(corner[flat], return_counts=True)
-    candidates = np.append(code[0, 0], found[np.argsort(-counts)])
+    candidates = np.append(paper, found[np.argsort(-counts)])
     levels, own = candidates.view(np.uint8).reshape(-1, 4)[:, :3].astype(int), []
     for k, level in enumerate(levels[:1000]):
         if len(own) < colours // 4 and all(np.abs(level - levels[o]).max() > 24 for o in own):
@@ -86,11 +86,12 @@ def _reduce(rgba, colours, **options):
     for place, k in enumerate(own):
         index[code == candidates[k]] = place
     palette = levels[own].ravel().tolist()
-    edges = rgba[index == len(own), :3]
+    rest = index == len(own)
+    edges = rgba[rest, :3]
     if len(edges):
         rows = np.concatenate([edges, np.repeat(edges[:1], -len(edges) % width, axis=0)]).reshape(-1, width, 3)
         few = Image.fromarray(rows).quantize(colours - len(own), dither=Image.Dither.NONE, **options)
-        index[index == len(own)] += np.asarray(few).ravel()[: len(edges)]
+        index[rest] += np.asarray(few).ravel()[: len(edges)]
         palette += few.getpalette()[: 3 * (colours - len(own))]
     reduced = Image.fromarray(index)
     reduced.putpalette(palette)

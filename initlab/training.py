@@ -8,10 +8,18 @@ import numpy as np
 from initlab._checks import check_rng, choice, finite, whole
 
 
+def _softmax(z):
+    """(exp(z) / sum exp(z), log sum exp(z)) down each column of z, without overflow."""
+    top = z.max(axis=0)
+    e = np.exp(z - top)
+    total = e.sum(axis=0)
+    e /= total
+    return e, top + np.log(total)
+
+
 def softmax(z):
     """Class probabilities exp(z) / sum exp(z) down each column of z, shape (classes, batch)."""
-    e = np.exp(z - z.max(axis=0))
-    return e / e.sum(axis=0)
+    return _softmax(z)[0]
 
 
 def cross_entropy(z, y):
@@ -24,13 +32,10 @@ def cross_entropy(z, y):
         e = np.exp(-np.abs(z))
         loss = np.maximum(z[0], 0) - z[0] * y + np.log1p(e[0])
         return loss.mean(), (np.where(z >= 0, 1.0, e) / (1.0 + e) - y) / batch
-    top, each = z.max(axis=0), np.arange(batch)
-    dz = np.exp(z - top)
-    total = dz.sum(axis=0)
-    dz /= total  # softmax(z)
+    (dz, log_sum), each = _softmax(z), np.arange(batch)
     dz[y, each] -= 1.0
     dz /= batch
-    return (top + np.log(total) - z[y, each]).mean(), dz
+    return (log_sum - z[y, each]).mean(), dz
 
 
 def squared_error(z, y):
